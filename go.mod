@@ -1,0 +1,8 @@
+module github.com/holdfast-go/holdfast
+
+go 1.26
+
+require (
+	golang.org/x/sys v0.49.0
+	golang.org/x/text v0.43.0
+)
