@@ -1,0 +1,66 @@
+package holdfast
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+)
+
+// Codec turns values into JSON and back. It must be usable from many
+// goroutines.
+type Codec[T any] interface {
+	// Encode returns one JSON value; null means cleared.
+	Encode(v T) ([]byte, error)
+	// Decode reads what Encode wrote. It is given null too, unless T cannot
+	// hold it.
+	Decode(data []byte) (T, error)
+}
+
+// jsonCodec is the default: encoding/json, without the escaping of <, > and &
+// (the files are for people), and with numbers in interface values kept as
+// json.Number (a price or an id must not become a rounded float64).
+type jsonCodec[T any] struct{}
+
+func (jsonCodec[T]) Encode(v T) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+func (jsonCodec[T]) Decode(data []byte) (T, error) {
+	var v T
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	err := dec.Decode(&v)
+	return v, err
+}
+
+// rawCodec is the default for json.RawMessage: the very bytes.
+type rawCodec struct{}
+
+func (rawCodec) Encode(v json.RawMessage) ([]byte, error)    { return v, nil }
+func (rawCodec) Decode(data []byte) (json.RawMessage, error) { return data, nil }
+
+func defaultCodec[T any]() Codec[T] {
+	if raw, ok := any(rawCodec{}).(Codec[T]); ok {
+		return raw
+	}
+	return jsonCodec[T]{}
+}
+
+// holdsNull tells whether a T can say that it is null.
+func holdsNull[T any]() bool {
+	t := reflect.TypeFor[T]()
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
+		return true
+	}
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]())
+}
+
+// isNull tells whether data is the JSON null.
+func isNull(data []byte) bool { return string(bytes.TrimSpace(data)) == "null" }

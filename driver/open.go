@@ -1,0 +1,106 @@
+package driver
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// OpenOptions is what package holdfast hands to a backend beside the URL.
+type OpenOptions struct {
+	Logger   *slog.Logger // never nil
+	ReadOnly bool         // take no lock, change nothing
+}
+
+// Opener opens a backend by URL. It refuses parameters that it does not know.
+type Opener func(ctx context.Context, u *url.URL, o OpenOptions) (Store, error)
+
+// registry is the one piece of package-level state that Holdfast has.
+var registry = struct {
+	sync.RWMutex
+	openers map[string]Opener
+}{openers: map[string]Opener{}}
+
+// Register makes a URL scheme known. A backend's package calls it from init; it
+// panics if the scheme is taken, which is a bug of the programmer.
+func Register(scheme string, open Opener) {
+	registry.Lock()
+	defer registry.Unlock()
+	if _, taken := registry.openers[scheme]; taken {
+		panic("holdfast: scheme registered twice: " + scheme)
+	}
+	registry.openers[scheme] = open
+}
+
+// Open opens a backend by URL, such as "file:./logs/data" or "mem:".
+func Open(ctx context.Context, rawURL string, o OpenOptions) (Store, error) {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		// The error of package url repeats the whole URL, which may hold a
+		// password.
+		return nil, fmt.Errorf("store URL cannot be parsed: write it as scheme:place, such as file:./logs/data")
+	}
+	if u.Scheme == "" {
+		return nil, fmt.Errorf("store URL has no scheme: write file:PATH for a directory (known schemes: %s)", schemes())
+	}
+	registry.RLock()
+	open := registry.openers[u.Scheme]
+	registry.RUnlock()
+	if open == nil {
+		return nil, fmt.Errorf("unknown store scheme %q: use one of %s, or import the package of the backend",
+			u.Scheme, schemes())
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return open(ctx, u, o)
+}
+
+// Params reads a URL's query for an Opener: known maps each parameter's name to
+// what to do with its value. An unknown or repeated parameter is an error.
+func Params(u *url.URL, known map[string]func(value string) error) error {
+	q, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return fmt.Errorf("store URL: parameters cannot be parsed: write name=value, joined by &")
+	}
+	names := make([]string, 0, len(known))
+	for name := range known {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for name, values := range q {
+		set, ok := known[name]
+		if !ok {
+			return fmt.Errorf("store URL: unknown parameter %q: %s: takes %s", name, u.Scheme, list(names))
+		}
+		if len(values) > 1 {
+			return fmt.Errorf("store URL: parameter %q stands there twice", name)
+		}
+		if err := set(values[0]); err != nil {
+			return fmt.Errorf("store URL: parameter %s=%s: %w", name, values[0], err)
+		}
+	}
+	return nil
+}
+
+func list(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+func schemes() string {
+	registry.RLock()
+	defer registry.RUnlock()
+	names := make([]string, 0, len(registry.openers))
+	for name := range registry.openers {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return list(names)
+}

@@ -1,0 +1,85 @@
+package driver
+
+import (
+	"context"
+	"time"
+)
+
+// Problem is what was wrong with a value or a file of the store.
+type Problem string
+
+// The problems that backends report.
+const (
+	ProblemEmpty      Problem = "empty"        // a file without a byte
+	ProblemInvalid    Problem = "invalid-json" // not one JSON value in UTF-8
+	ProblemNotRegular Problem = "not-a-file"   // a directory, symbolic link or device in the place of a value
+	ProblemTooLarge   Problem = "too-large"    // above the backend's limit
+	ProblemDuplicate  Problem = "duplicate"    // a second file for an id that has one
+	ProblemUnreadable Problem = "unreadable"   // a passing error of reading: not damage
+	ProblemStaleTemp  Problem = "stale-temp"   // left behind by a writer that died
+	ProblemKept       Problem = "quarantined"  // moved to quarantine earlier and not yet resolved
+)
+
+// Action is what was done about a problem.
+type Action string
+
+// The actions that backends report.
+const (
+	ActionNone       Action = "none"        // reported only
+	ActionQuarantine Action = "quarantined" // moved to quarantine, with what was wrong and when
+	ActionDelete     Action = "deleted"     // deleted, as the chosen policy says
+	ActionSweep      Action = "swept"       // a temporary file removed
+	ActionResolve    Action = "resolved"    // a good value is in place again
+)
+
+// Finding is one problem and what was done about it, or would be.
+type Finding struct {
+	Entity  string    `json:"entity,omitempty"`
+	ID      string    `json:"id,omitempty"`
+	Path    string    `json:"path"`
+	Problem Problem   `json:"problem"`
+	Detail  string    `json:"detail,omitempty"`
+	Action  Action    `json:"action"`
+	Kept    string    `json:"kept,omitempty"` // where damaged bytes lie now
+	Time    time.Time `json:"time,omitzero"`  // when it was found
+}
+
+// Damage tells whether the finding is a value that cannot be read, as against
+// a leftover that harms nobody.
+func (f Finding) Damage() bool {
+	switch f.Problem {
+	case ProblemStaleTemp:
+		return false
+	default:
+		return f.Action != ActionResolve && f.Action != ActionDelete
+	}
+}
+
+// Report is what a recovery or a check found and did.
+type Report struct {
+	Entities int       `json:"entities"` // looked at
+	Values   int       `json:"values"`   // looked at, damaged ones included
+	Findings []Finding `json:"findings"`
+}
+
+// Damaged counts the findings that are damage.
+func (r Report) Damaged() int {
+	n := 0
+	for _, f := range r.Findings {
+		if f.Damage() {
+			n++
+		}
+	}
+	return n
+}
+
+// Recoverer tells what opening the store found and did.
+type Recoverer interface{ Report() Report }
+
+// Checker verifies every value that is stored, and changes nothing.
+type Checker interface {
+	// Check reads everything and reports what is wrong and what opening for
+	// writing would do about it. progress, if not nil, is called now and then
+	// with the number of values read so far.
+	Check(ctx context.Context, progress func(values int)) (Report, error)
+}

@@ -1,0 +1,66 @@
+package holdfast
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/holdfast-go/holdfast/driver"
+)
+
+// The sentinel errors, for errors.Is: the same values as in package driver,
+// where their meaning is written down.
+var (
+	ErrNotFound    = driver.ErrNotFound
+	ErrDamaged     = driver.ErrDamaged
+	ErrLocked      = driver.ErrLocked
+	ErrConflict    = driver.ErrConflict
+	ErrFenced      = driver.ErrFenced
+	ErrReadOnly    = driver.ErrReadOnly
+	ErrInvalidName = driver.ErrInvalidName
+	ErrInvalidJSON = driver.ErrInvalidJSON
+	ErrClosed      = driver.ErrClosed
+	ErrStopped     = driver.ErrStopped
+)
+
+// ErrCleared says that the value is the JSON null, and the type of the
+// collection has no way to say so: it is neither a pointer, map, slice or
+// interface nor decodes JSON itself. Use a Collection[*T] where values are
+// cleared.
+var ErrCleared = errors.New("cleared (null)")
+
+// Error tells which operation on which value failed. Every error of this
+// package is one, wrapped once around what the backend said.
+type Error struct {
+	Op     string // "open", "get", "put", …
+	Entity string // "" where the operation has none
+	ID     string // "" where the operation has none
+	Err    error
+}
+
+// Error reads "get signal/strategy-a BTCUSDT: not found".
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Op)
+	for _, name := range []string{e.Entity, e.ID} {
+		if name != "" {
+			b.WriteString(" " + name)
+		}
+	}
+	b.WriteString(": " + e.Err.Error())
+	return b.String()
+}
+
+// Unwrap gives errors.Is and errors.As what the backend said.
+func (e *Error) Unwrap() error { return e.Err }
+
+// fail wraps err once; nil stays nil, and an *Error stays what it is.
+func fail(op string, k driver.Key, err error) error {
+	if err == nil {
+		return nil
+	}
+	var already *Error
+	if errors.As(err, &already) {
+		return err
+	}
+	return &Error{Op: op, Entity: k.Entity, ID: k.ID, Err: err}
+}
