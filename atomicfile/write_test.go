@@ -45,51 +45,58 @@ func TestWriteOrder(t *testing.T) {
 	}
 }
 
+// step is one step of a write, and what its failure means.
+type step struct {
+	op    faultfs.Op
+	flush bool // durability unknown
+	done  bool // the new value is in place
+}
+
 // Each step of a write fails, with and without an old file.
 func TestWriteFailsCleanly(t *testing.T) {
-	steps := []struct {
-		op    faultfs.Op
-		flush bool // durability unknown
-		done  bool // the new value is in place
-	}{
+	steps := []step{
 		{op: faultfs.OpOpenFile}, {op: faultfs.OpWrite}, {op: faultfs.OpChtimes},
 		{op: faultfs.OpSync, flush: true}, {op: faultfs.OpClose}, {op: faultfs.OpRename},
 		{op: faultfs.OpSyncDir, flush: true, done: true},
 	}
-	for _, step := range steps {
+	for _, s := range steps {
 		for _, errno := range []error{syscall.EIO, syscall.ENOSPC} {
 			for _, old := range []string{"", "old"} {
-				for _, short := range []bool{false, true} {
-					rule := faultfs.Rule{Op: step.op, Err: errno, Short: short}
-					inner, _ := open(t)
-					if old != "" {
-						put(t, inner, "x", old)
-					}
-					fsys := faultfs.New(inner, rule)
-					err := atomicfile.Write(fsys, "x", []byte("new value"), &atomicfile.Options{ModTime: time.Unix(1, 0)})
-					wantErr(t, rule.String(), err, errno)
-					if isFlushError(err) != step.flush {
-						t.Errorf("%v: got %v; want a FlushError: %v", rule, err, step.flush)
-					}
-					want := old
-					if step.done {
-						want = "new value"
-					}
-					wantContent(t, inner, "x", want)
-					if want == "" {
-						wantNames(t, inner, ".")
-					} else {
-						wantNames(t, inner, ".", "x")
-					}
-					if n := fsys.Calls(faultfs.OpSync); n > 1 {
-						t.Errorf("%v: synced %d times", rule, n)
-					}
-					if n := fsys.Calls(faultfs.OpClose); n != 1 && step.op != faultfs.OpOpenFile {
-						t.Errorf("%v: closed %d times", rule, n)
-					}
-				}
+				s.fail(t, faultfs.Rule{Op: s.op, Err: errno}, old)
+				s.fail(t, faultfs.Rule{Op: s.op, Err: errno, Short: true}, old)
 			}
 		}
+	}
+}
+
+// fail writes once where rule makes this step fail.
+func (s step) fail(t *testing.T, rule faultfs.Rule, old string) {
+	t.Helper()
+	inner, _ := open(t)
+	if old != "" {
+		put(t, inner, "x", old)
+	}
+	fsys := faultfs.New(inner, rule)
+	err := atomicfile.Write(fsys, "x", []byte("new value"), &atomicfile.Options{ModTime: time.Unix(1, 0)})
+	wantErr(t, rule.String(), err, rule.Err)
+	if isFlushError(err) != s.flush {
+		t.Errorf("%v: got %v; want a FlushError: %v", rule, err, s.flush)
+	}
+	want := old
+	if s.done {
+		want = "new value"
+	}
+	wantContent(t, inner, "x", want)
+	if want == "" {
+		wantNames(t, inner, ".")
+	} else {
+		wantNames(t, inner, ".", "x")
+	}
+	if n := fsys.Calls(faultfs.OpSync); n > 1 {
+		t.Errorf("%v: synced %d times", rule, n)
+	}
+	if n := fsys.Calls(faultfs.OpClose); n != 1 && s.op != faultfs.OpOpenFile {
+		t.Errorf("%v: closed %d times", rule, n)
 	}
 }
 
