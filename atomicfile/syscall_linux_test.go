@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/holdfast-go/holdfast/internal/testtool"
 )
 
 // What package vfs makes of a write, seen from the kernel: a SyncDir that syncs
@@ -14,7 +16,7 @@ import (
 func TestWriteSystemCalls(t *testing.T) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
-		t.Skip("strace is not installed")
+		testtool.Missing(t, "strace")
 	}
 	dir := t.TempDir()
 	trace := filepath.Join(t.TempDir(), "trace")
@@ -22,7 +24,7 @@ func TestWriteSystemCalls(t *testing.T) {
 		"-e", "trace=write,fsync,fdatasync,rename,renameat,renameat2,flock", os.Args[0])
 	cmd.Env = append(os.Environ(), "ATOMICFILE_TEST_WRITE="+filepath.Join(dir, "x"))
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Skipf("strace does not work here: %v %s", err, out)
+		testtool.Missing(t, "strace that works: %v %s", err, out)
 	}
 	b, err := os.ReadFile(trace)
 	if err != nil {

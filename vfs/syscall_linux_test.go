@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/holdfast-go/holdfast/internal/testtool"
 	"github.com/holdfast-go/holdfast/vfs"
 )
 
@@ -36,7 +37,7 @@ func TestSyncsReachTheKernel(t *testing.T) {
 	}
 	strace, err := exec.LookPath("strace")
 	if err != nil {
-		t.Skip("strace is not installed")
+		testtool.Missing(t, "strace")
 	}
 	top, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -49,7 +50,7 @@ func TestSyncsReachTheKernel(t *testing.T) {
 		if strings.Contains(string(out), "--- FAIL") {
 			t.Fatalf("%s", out)
 		}
-		t.Skipf("strace does not work here: %v %s", err, out)
+		testtool.Missing(t, "strace that works: %v %s", err, out)
 	}
 	b, err := os.ReadFile(trace)
 	if err != nil {

@@ -4,15 +4,12 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +19,7 @@ import (
 	"unicode"
 
 	"github.com/holdfast-go/holdfast/internal/natural"
+	"github.com/holdfast-go/holdfast/internal/testtool"
 )
 
 var seedFlag = flag.Uint64("seed", 0, "seed of the random tests; 0 takes one from the clock")
@@ -34,16 +32,6 @@ func newRand(t testing.TB) *rand.Rand {
 	}
 	t.Logf("random; to repeat: go test ./internal/natural -run '^%s$' -seed %d", t.Name(), seed)
 	return rand.New(rand.NewPCG(seed, 0))
-}
-
-// missing skips the test for want of something that it may do without on a
-// developer's machine, but not in CI.
-func missing(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
 }
 
 // tied reports whether a and b are equal but for their bytes, which Compare
@@ -122,11 +110,8 @@ func checkSort(t *testing.T, groups [][]string) {
 
 // TestInterop compares with the lists that the JavaScript side keeps for both.
 func TestInterop(t *testing.T) {
-	name := filepath.Join("..", "..", "..", "shared", "interop", "order.json")
+	name := testtool.Shared(t, "interop", "order.json")
 	data, err := os.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		missing(t, "%s is missing: it lies beside the repository", name)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,7 +259,7 @@ func pair(r *rand.Rand, parts []atom) (string, string) {
 func TestNode(t *testing.T) {
 	node, err := exec.LookPath("node")
 	if err != nil {
-		missing(t, "node is missing: %v", err)
+		testtool.Missing(t, "node: %v", err)
 	}
 	const pairs = 1000 // of each kind
 	r := newRand(t)

@@ -1,22 +1,18 @@
 package candle_test
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/holdfast-go/holdfast/internal/testtool"
 	"github.com/holdfast-go/holdfast/live/candle"
 )
 
 // TestRealFile reads 21 days of minutes as a person keeps them.
 func TestRealFile(t *testing.T) {
-	path := filepath.Join("..", "..", "..", "shared", "data", "BTCUSDT-1m-2023-03.csv")
+	path := testtool.Shared(t, "data", "BTCUSDT-1m-2023-03.csv")
 	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) && os.Getenv("CI") != "true" {
-		t.Skipf("%s is not here; it is required where CI=true", path)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
