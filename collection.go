@@ -116,7 +116,10 @@ func (c *Collection[T]) Delete(ctx context.Context, id string) error {
 // removeAll.
 func (c *Collection[T]) Clear(ctx context.Context) error {
 	del, ok := c.s.d.(driver.Deleter)
-	err := first(c.s.writable(), c.s.beginEntity(ctx, c.entity, ok))
+	err := c.s.writable()
+	if err == nil {
+		err = c.s.beginEntity(ctx, c.entity, ok)
+	}
 	if err == nil {
 		err = del.Clear(ctx, c.entity)
 	}

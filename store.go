@@ -178,6 +178,15 @@ func first(errs ...error) error {
 	return nil
 }
 
+// beginWrite is begin for calls that change something. A store that was opened
+// for reading alone does not even prepare the entity.
+func (s *Store) beginWrite(ctx context.Context, k driver.Key, capable bool) error {
+	if err := s.writable(); err != nil {
+		return err
+	}
+	return s.begin(ctx, k, capable)
+}
+
 // begin checks what every call on a key checks, and prepares its entity once.
 func (s *Store) begin(ctx context.Context, k driver.Key, capable bool) error {
 	if err := s.usable(ctx, capable); err != nil {
@@ -220,7 +229,7 @@ func (s *Store) get(ctx context.Context, k driver.Key) (Record, error) {
 }
 
 func (s *Store) put(ctx context.Context, k driver.Key, data []byte) error {
-	err := first(s.writable(), s.begin(ctx, k, true))
+	err := s.beginWrite(ctx, k, true)
 	if err == nil {
 		err = driver.ValidateData(data)
 	}
@@ -232,7 +241,7 @@ func (s *Store) put(ctx context.Context, k driver.Key, data []byte) error {
 
 func (s *Store) delete(ctx context.Context, k driver.Key) error {
 	del, ok := s.d.(driver.Deleter)
-	err := first(s.writable(), s.begin(ctx, k, ok))
+	err := s.beginWrite(ctx, k, ok)
 	if err == nil {
 		err = del.Delete(ctx, k)
 	}

@@ -1,0 +1,285 @@
+// Package filestore is the default backend: one JSON file per value, in a
+// directory that a person can read, edit while the process is stopped, and
+// share with backtest-kit.
+//
+//	logs/data/                               base directory, 0700; files 0600
+//	  signal/strategy-a/BTCUSDT.json         entity "signal/strategy-a", id "BTCUSDT"
+//	  risk/conservative/positions.json
+//	  .holdfast/                             all that is Holdfast's own
+//	    LOCK                                 held by the one writer, names it
+//	    quarantine/{time}/                   what was damaged, and why (see quarantine.go)
+//
+// Every change is written directly: a temporary file beside its target, fsync,
+// rename, fsync of the directory (package atomicfile). When a call that changes
+// something returns nil, the change survives kill -9, an operating-system crash
+// and a power cut, on a disk that honours flush.
+//
+// Importing the package registers the URL scheme "file:" (see [OpenURL]).
+package filestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/holdfast-go/holdfast/driver"
+	"github.com/holdfast-go/holdfast/internal/watch"
+	"github.com/holdfast-go/holdfast/vfs"
+)
+
+// Policy says what becomes of an invalid file that is found when the store is
+// opened.
+type Policy string
+
+// The policies for invalid files.
+const (
+	// Quarantine keeps the file under .holdfast/quarantine with what was wrong
+	// and when; the value answers ErrDamaged until it is put or deleted. The
+	// default.
+	Quarantine Policy = "quarantine"
+	// Delete is backtest-kit's way: unlink, and the value is gone.
+	Delete Policy = "delete"
+	// Refuse makes Open fail and leaves everything as it is.
+	Refuse Policy = "refuse"
+)
+
+// Options of Open. Nil stands for the zero value, which stands for the
+// defaults.
+type Options struct {
+	Logger      *slog.Logger  // default: nothing is logged
+	ReadOnly    bool          // no lock, no recovery, no changes
+	Invalid     Policy        // default: Quarantine
+	RemoveTries int           // of unlinking an invalid file under Delete; default 5
+	RemoveDelay time.Duration // between those tries; default 1 s
+	FS          vfs.FS        // stands in for the directory; Close closes it, and so does an Open that fails. Default: the operating system's
+}
+
+// Store is an open directory. It implements driver.Store and the capabilities
+// Deleter, Lister, Applier (of one key), Watcher, Recoverer, Checker, Describer
+// and io.Closer.
+type Store struct {
+	fs        vfs.FS
+	dir       string // for messages and Properties
+	log       *slog.Logger
+	opt       Options
+	names     naming
+	caseBlind bool // names that differ in case or normal form may share a file
+
+	life   life
+	once   sync.Once // of Close
+	lock   vfs.File  // nil when read-only
+	report driver.Report
+
+	stopped atomic.Pointer[error] // the failed flush (P8)
+	keys    [256]sync.Mutex       // serialise the changes of one key
+	seed    maphash.Seed          // spreads keys over keys
+	dirs    durableDirs
+	exact   spellings // used when caseBlind
+	marks   marks     // values whose damaged bytes lie in quarantine
+	clock   clock
+	hub     watch.Hub
+}
+
+// The capabilities.
+var (
+	_ driver.Store     = (*Store)(nil)
+	_ driver.Deleter   = (*Store)(nil)
+	_ driver.Lister    = (*Store)(nil)
+	_ driver.Applier   = (*Store)(nil)
+	_ driver.Watcher   = (*Store)(nil)
+	_ driver.Recoverer = (*Store)(nil)
+	_ driver.Checker   = (*Store)(nil)
+	_ driver.Describer = (*Store)(nil)
+	_ io.Closer        = (*Store)(nil)
+)
+
+// Open opens the directory, creates it where it is missing, takes its lock and
+// recovers: every file is read; invalid ones are treated by the policy; the
+// temporary files of dead writers are swept. Report tells what was found.
+//
+// ErrLocked, as a *driver.LockedError, names the process that has the
+// directory. A passing error of reading (EIO, EACCES, EMFILE, …) fails Open, and
+// nothing has been moved.
+func Open(ctx context.Context, dir string, o *Options) (*Store, error) {
+	s, err := prepare(dir, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.release())
+	}
+	return s, nil
+}
+
+// prepare makes a Store of the options, and opens the file system.
+func prepare(dir string, o *Options) (*Store, error) {
+	s := &Store{dir: dir, names: nativeNaming(), seed: maphash.MakeSeed(), report: newReport()}
+	if o != nil {
+		s.opt = *o
+	}
+	if s.opt.Invalid == "" {
+		s.opt.Invalid = Quarantine
+	}
+	switch s.opt.Invalid {
+	case Quarantine, Delete, Refuse:
+	default:
+		return nil, fmt.Errorf("unknown policy for invalid files %q: use quarantine, delete or refuse", s.opt.Invalid)
+	}
+	if s.opt.RemoveTries <= 0 {
+		s.opt.RemoveTries = 5
+	}
+	if s.opt.RemoveDelay <= 0 {
+		s.opt.RemoveDelay = time.Second
+	}
+	s.log = s.opt.Logger
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if abs, err := filepath.Abs(dir); err == nil {
+		s.dir = abs
+	}
+	s.fs = s.opt.FS
+	if s.fs == nil {
+		fsys, err := vfs.OpenOS(s.dir, &vfs.OSOptions{Create: !s.opt.ReadOnly})
+		if err != nil {
+			return nil, s.explainOpen(err)
+		}
+		s.fs = fsys
+	}
+	return s, nil
+}
+
+// start does what needs the file system: lock, then recovery.
+func (s *Store) start(ctx context.Context) error {
+	if !s.opt.ReadOnly {
+		if err := s.acquire(); err != nil {
+			return err
+		}
+	}
+	err := s.load(ctx)
+	var pathErr *fs.PathError // which names its file relative to the directory
+	if errors.As(err, &pathErr) {
+		return fmt.Errorf("directory %s: %w", s.dir, err)
+	}
+	return err
+}
+
+// load reads what is there, and recovers.
+func (s *Store) load(ctx context.Context) (err error) {
+	if s.caseBlind, err = s.probeCase(); err != nil {
+		return err
+	}
+	if err := s.loadMarks(); err != nil || s.opt.ReadOnly {
+		return err
+	}
+	s.report, err = s.recover(ctx)
+	return err
+}
+
+// Init implements driver.Store. Directories are made by the first Put, so that
+// asking for an entity leaves no trace.
+func (s *Store) Init(ctx context.Context, entity string) error {
+	done, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	_, err = s.locateEntity(entity)
+	return err
+}
+
+// Report implements driver.Recoverer.
+func (s *Store) Report() driver.Report {
+	report := s.report
+	report.Findings = slices.Clone(report.Findings)
+	return report
+}
+
+func newReport() driver.Report { return driver.Report{Findings: []driver.Finding{}} }
+
+// Properties implements driver.Describer.
+func (s *Store) Properties() driver.Properties {
+	return driver.Properties{
+		Backend: "file", Location: s.dir, Durable: true, ExactBytes: true,
+		Batch: driver.BatchKey, ReadOnly: s.opt.ReadOnly, MaxData: driver.MaxData,
+		Notes: []string{"durable on a disk that honours flush"},
+	}
+}
+
+// Close implements io.Closer: it waits for the calls under way and frees the
+// lock. There is nothing to flush: what was acknowledged is on the disk.
+func (s *Store) Close() (err error) {
+	s.once.Do(func() {
+		s.life.end()
+		s.hub.Close() // after the last change: its watchers are told of it first
+		err = s.release()
+	})
+	return err
+}
+
+func (s *Store) release() error {
+	var errs []error
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(append(errs, s.fs.Close())...)
+}
+
+// enter begins a call: the store stays open until done is called.
+func (s *Store) enter(ctx context.Context) (done func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if !s.life.enter() {
+		return nil, driver.ErrClosed
+	}
+	return s.life.leave, nil
+}
+
+// enterWrite is enter for calls that change something.
+func (s *Store) enterWrite(ctx context.Context) (done func(), err error) {
+	done, err = s.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	switch cause := s.stopped.Load(); {
+	case s.opt.ReadOnly:
+		err = driver.ErrReadOnly
+	case cause != nil:
+		err = *cause
+	default:
+		return done, nil
+	}
+	done()
+	return nil, err
+}
+
+// clock gives each change a time of its own: later than every one before it in
+// this process, and exact on file systems that keep time in steps of 100 ns. A
+// revision can so tell A from the A that follows B.
+type clock struct {
+	mu   sync.Mutex
+	last time.Time
+}
+
+const clockStep = 100 * time.Nanosecond
+
+func (c *clock) next() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now().Truncate(clockStep)
+	if !now.After(c.last) {
+		now = c.last.Add(clockStep)
+	}
+	c.last = now
+	return now
+}

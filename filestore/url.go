@@ -1,0 +1,108 @@
+package filestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/holdfast-go/holdfast/driver"
+)
+
+func init() { driver.Register("file", OpenURL) }
+
+// OpenURL opens "file:./logs/data" (relative to the working directory) or
+// "file:///srv/bot/data". Parameters, after a question mark:
+//
+//	mode=ro          for reading alone (default: rw)
+//	invalid=P        quarantine, delete or refuse (see Policy)
+//	remove-tries=N   of unlinking an invalid file, for invalid=delete (5)
+//	remove-delay=D   between those tries, such as 1s
+func OpenURL(ctx context.Context, u *url.URL, d driver.OpenOptions) (driver.Store, error) {
+	dir, err := urlPath(u)
+	if err != nil {
+		return nil, err
+	}
+	o := &Options{Logger: d.Logger, ReadOnly: d.ReadOnly}
+	err = driver.Params(u, map[string]func(string) error{
+		"mode":         func(v string) error { return setMode(o, v) },
+		"invalid":      func(v string) error { return setInvalid(o, v) },
+		"remove-tries": func(v string) error { return setTries(o, v) },
+		"remove-delay": func(v string) error { return setDelay(o, v) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	s, err := Open(ctx, dir, o)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func urlPath(u *url.URL) (string, error) {
+	switch {
+	case u.Host != "" && u.Host != "localhost" && u.User == nil:
+		return "", fmt.Errorf("store URL: file://%s: names a host: write file:PATH or file:///PATH", u.Host)
+	case u.User != nil:
+		return "", errors.New("store URL: file: takes no user: write file:PATH or file:///PATH")
+	case u.Fragment != "":
+		return "", errors.New("store URL: # begins a fragment: write %23 for a # in a path")
+	}
+	dir := u.Path
+	if u.Opaque != "" {
+		var err error
+		if dir, err = url.PathUnescape(u.Opaque); err != nil {
+			return "", errors.New("store URL: a % in the path is not followed by two hex digits: write %25 for it")
+		}
+	}
+	if dir == "" {
+		return "", errors.New("store URL: file: names no directory: write file:./logs/data")
+	}
+	if runtime.GOOS == "windows" && len(dir) > 2 && dir[0] == '/' && dir[2] == ':' {
+		dir = strings.TrimPrefix(dir, "/") // file:///C:/x
+	}
+	return dir, nil
+}
+
+func setMode(o *Options, v string) error {
+	switch v {
+	case "ro":
+		o.ReadOnly = true
+	case "rw":
+	default:
+		return errors.New("use ro or rw")
+	}
+	return nil
+}
+
+func setInvalid(o *Options, v string) error {
+	switch p := Policy(v); p {
+	case Quarantine, Delete, Refuse:
+		o.Invalid = p
+		return nil
+	}
+	return errors.New("use quarantine, delete or refuse")
+}
+
+func setTries(o *Options, v string) error {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 || n > 1000 {
+		return errors.New("use a whole number from 1 to 1000")
+	}
+	o.RemoveTries = n
+	return nil
+}
+
+func setDelay(o *Options, v string) error {
+	d, err := time.ParseDuration(v)
+	if err != nil || d <= 0 || d > time.Hour {
+		return errors.New("use a duration such as 200ms or 1s, up to 1h")
+	}
+	o.RemoveDelay = d
+	return nil
+}
