@@ -29,7 +29,8 @@ type Batch struct {
 // all of them or none, durable when nil is returned. Everything that f read
 // through the batch must still be as it was read; if it is not, f runs again on
 // a new batch, so it must not have effects of its own. An error of f ends it
-// and nothing has changed.
+// and nothing has changed. A batch without changes is not applied, and what it
+// read is not checked.
 //
 // errors.ErrUnsupported says that the backend cannot do this, or not over
 // several keys (see Properties.Batch); then, too, nothing has changed.

@@ -18,7 +18,8 @@ type Codec[T any] interface {
 
 // jsonCodec is the default: encoding/json, without the escaping of <, > and &
 // (the files are for people), and with numbers in interface values kept as
-// json.Number (a price or an id must not become a rounded float64).
+// json.Number (a price or an id must not become a rounded float64). As
+// encoding/json does, it stores U+FFFD for bytes of a string that are not UTF-8.
 type jsonCodec[T any] struct{}
 
 func (jsonCodec[T]) Encode(v T) ([]byte, error) {

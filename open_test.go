@@ -102,7 +102,7 @@ func TestOpenHandsOptionsOver(t *testing.T) {
 
 func TestOpenParameterErrors(t *testing.T) {
 	for raw, want := range map[string]string{
-		"test-open:?wait=soon":      "open: store URL: parameter wait=soon: ",
+		"test-open:?wait=soon":      "open: store URL: parameter wait: ",
 		"test-open:?wait=1s&wait=1": `open: store URL: parameter "wait" stands there twice`,
 		"test-open:?Wait=1s":        `open: store URL: unknown parameter "Wait": test-open: takes wait`,
 	} {

@@ -153,7 +153,7 @@ type BatchScope string
 // The scopes of Apply.
 const (
 	BatchNone BatchScope = "none" // no Apply
-	BatchKey  BatchScope = "key"  // conditions and one change of a single key
+	BatchKey  BatchScope = "key"  // conditions on, and changes of, one and the same key
 	BatchAny  BatchScope = "any"  // any keys of any entities
 )
 

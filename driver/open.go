@@ -81,7 +81,8 @@ func Params(u *url.URL, known map[string]func(value string) error) error {
 			return fmt.Errorf("store URL: parameter %q stands there twice", name)
 		}
 		if err := set(values[0]); err != nil {
-			return fmt.Errorf("store URL: parameter %s=%s: %w", name, values[0], err)
+			// Without the value: a parameter may hold a secret.
+			return fmt.Errorf("store URL: parameter %s: %w", name, err)
 		}
 	}
 	return nil

@@ -1,0 +1,36 @@
+# What a newcomer and CI both run is `make test`: it sets up what it needs,
+# checks everything, and prints each step before it runs it.
+
+MODULES     := . ./cmd/holdfast
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# Systems that nothing here runs on are at least compiled and vetted, tests
+# included.
+CROSS := windows/amd64 darwin/arm64 freebsd/amd64 linux/arm64
+
+.PHONY: test setup lint cross unit build bench fuzz
+
+test: setup lint cross unit
+	@echo "== all passed"
+
+setup:
+	@sh scripts/setup.sh
+
+lint:
+	@sh scripts/lint.sh "$(STATICCHECK)" $(MODULES)
+
+cross:
+	@sh scripts/cross.sh "$(CROSS)" $(MODULES)
+
+unit:
+	@sh scripts/unit.sh $(MODULES)
+
+build:
+	go build -o bin/holdfast ./cmd/holdfast
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./...
+
+# A minute of each fuzz target.
+fuzz:
+	@sh scripts/fuzz.sh 60s

@@ -1,0 +1,34 @@
+#!/bin/sh
+# Sees to it that what the tests need is there: Go, and node, whose
+# localeCompare the order of ids is compared with, and strace, which shows the
+# order of system calls. Installs missing packages
+# where it may; otherwise prints the one line to run.
+set -eu
+
+if ! command -v go >/dev/null 2>&1; then
+	echo "setup: Go is missing: install Go 1.26 or later, see go.dev/doc/install" >&2
+	exit 1
+fi
+
+missing=""
+command -v node >/dev/null 2>&1 || missing="$missing nodejs"
+command -v strace >/dev/null 2>&1 || missing="$missing strace"
+command -v gcc >/dev/null 2>&1 || missing="$missing gcc libc6-dev" # the race detector links with it
+
+if [ -n "$missing" ]; then
+	echo "== install:$missing"
+	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+		apt-get update -qq
+		# shellcheck disable=SC2086 # a list of packages
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+	else
+		echo "setup: run: sudo apt-get install -y$missing" >&2
+		exit 1
+	fi
+fi
+
+echo "== go mod download"
+for module in . ./cmd/holdfast; do
+	(cd "$module" && go mod download)
+done
+echo "== $(go version), node $(node --version)"

@@ -1,0 +1,8 @@
+#!/bin/sh
+# usage: unit.sh MODULE...
+# All tests under the race detector, each module by itself.
+set -eu
+for module in "$@"; do
+	echo "== go test -race: $module"
+	(cd "$module" && go test -race -count=1 -timeout 15m ./...)
+done
