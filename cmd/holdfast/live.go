@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/holdfast-go/holdfast"
+	"github.com/holdfast-go/holdfast/live"
+)
+
+const liveHelp = `Live trades closed candles on paper, with all of its state in the store: the
+open and the scheduled signal, the risk positions, the closed trades, and the
+last candle handled. Stopped in any way, kill -9 and power cuts included, it
+continues where it was; candles that were handled are skipped.
+
+Candles come from a CSV or JSON file, from stdin (-) while they happen, or are
+made up (demo:, demo:?candles=N&seed=N). Give --candles and --symbol several
+times, in pairs, to trade several symbols under one risk profile; their candles
+are taken in the order of time, so none is handled before each input has one.
+
+A line is printed for each trade when it is closed, after it is stored; the
+last one may be printed again after a crash. With --json each event is an
+object on a line, whose "kind" is restored, scheduled, opened, closed,
+cancelled, rejected or, at the end, summary.
+
+It ends with its input, or on SIGINT or SIGTERM after the candle in work, with
+exit status 0 and a summary. A row that cannot be read ends it with status 1.`
+
+const liveExample = `  holdfast live --candles demo: --symbol BTCUSDT
+  holdfast live --candles BTCUSDT-1m.csv --symbol BTCUSDT --strategy pullback
+  feed | holdfast live --candles - --symbol BTC/USDT:USDT --exchange binance
+  holdfast live --candles btc.csv --symbol BTCUSDT --candles eth.csv \
+    --symbol ETHUSDT --risk conservative --max-positions 1`
+
+// liveOptions are the flags of live.
+type liveOptions struct {
+	candles, symbols         []string
+	exchange, strategy, risk string
+	maxPositions             int
+	fee                      float64
+}
+
+func newLive(a *app) *cobra.Command {
+	var o liveOptions
+	cmd := &cobra.Command{
+		Use:     "live --candles FILE|-|demo: --symbol S [flags]",
+		Short:   "Paper-trade candles with the state in the store",
+		Long:    liveHelp,
+		Example: liveExample,
+		Args:    takes(0, 0, "no arguments, but --candles and --symbol"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			strategy, err := o.check()
+			if err != nil {
+				return misused(cmd, err)
+			}
+			return a.live(cmd, o, strategy)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVar(&o.candles, "candles", nil, "`FILE`, - for stdin, or demo:")
+	flags.StringArrayVar(&o.symbols, "symbol", nil, "what the candles are of: `S`, such as BTCUSDT")
+	flags.StringVar(&o.exchange, "exchange", "paper", "`NAME` of the exchange")
+	flags.StringVar(&o.strategy, "strategy", "sma-cross", "`NAME`: pullback or sma-cross")
+	flags.StringVar(&o.risk, "risk", "", "`NAME` of the risk profile that positions count towards")
+	flags.IntVar(&o.maxPositions, "max-positions", 0, "at most `N` open positions under --risk; 0: any number")
+	flags.Float64Var(&o.fee, "fee", 0.1, "`PERCENT` of the amount, for each side of a trade")
+	names := live.StrategyNames()
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("strategy", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp)))
+	return cmd
+}
+
+// check judges the flags and makes the strategy.
+func (o *liveOptions) check() (live.Strategy, error) {
+	stdins := 0
+	for _, from := range o.candles {
+		if from == "-" {
+			stdins++
+		}
+	}
+	symbols := slices.Clone(o.symbols)
+	slices.Sort(symbols)
+	switch {
+	case len(o.candles) == 0 || len(o.candles) != len(o.symbols):
+		return nil, fmt.Errorf("--candles and --symbol go in pairs, at least one: there are %d and %d", len(o.candles), len(o.symbols))
+	case slices.Contains(o.symbols, ""):
+		return nil, errors.New("--symbol is empty")
+	case o.exchange == "":
+		return nil, errors.New("--exchange is empty")
+	case len(slices.Compact(symbols)) < len(o.symbols):
+		return nil, errors.New("a --symbol stands there twice")
+	case stdins > 1:
+		return nil, errors.New("stdin (-) can be the --candles of one symbol only")
+	case o.maxPositions < 0:
+		return nil, fmt.Errorf("--max-positions %d: it takes 0 or more", o.maxPositions)
+	case o.maxPositions > 0 && o.risk == "":
+		return nil, errors.New("--max-positions needs a --risk profile to count in")
+	case !(o.fee >= 0 && o.fee < 100):
+		return nil, fmt.Errorf("--fee %v: it takes a percentage from 0 to below 100", o.fee)
+	}
+	return live.StrategyByName(o.strategy)
+}
+
+func (a *app) live(cmd *cobra.Command, o liveOptions, strategy live.Strategy) error {
+	feeds, err := a.openFeeds(o.candles, o.symbols)
+	if err != nil {
+		return fmt.Errorf("live: --candles: %w", err)
+	}
+	defer feeds.close()
+	return a.change(cmd, func(ctx context.Context, s *holdfast.Store) error {
+		d := &desk{a: a, store: s, options: o, feeds: feeds}
+		if !feeds.waits {
+			d.progress = a.newProgress("live", "candles", feeds.size)
+		}
+		return d.run(ctx, strategy)
+	})
+}
