@@ -3,6 +3,7 @@ package filestore_test
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -107,8 +108,14 @@ func tooLong(k driver.Key) bool {
 
 func escaped(name string) string { return strings.ReplaceAll(name, "/", "%{2F}") }
 
+// twins are ids of the suite that differ in nothing but case from others.
+var twins = []string{"AB", "Ab", "aB", "ab", "A", "a", "B", "b", "K", "k", "\u212a", "%2F", "%2f", "x.json", "x.JSON", "CON", "con"}
+
 func TestConformance(t *testing.T) {
 	t.Parallel()
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		t.Skip("the file system takes names that differ in case for one: see TestConformanceCaseBlind")
+	}
 	b := &bench{}
 	storetest.Run(t, b.open, &storetest.Options{
 		Reopen:    b.reopen,
@@ -160,7 +167,6 @@ func damaged(t *testing.T, b *bench, damage func(*testing.T, driver.Store, drive
 func TestConformanceCaseBlind(t *testing.T) {
 	t.Parallel()
 	b := &bench{wrap: func(fsys vfs.FS) vfs.FS { return caseblindfs.New(fsys) }}
-	twins := []string{"AB", "Ab", "aB", "ab", "A", "a", "B", "b", "K", "k", "\u212a", "%2F", "%2f", "x.json", "x.JSON", "CON", "con"}
 	storetest.Run(t, func(t *testing.T) driver.Store {
 		if strings.HasSuffix(t.Name(), "any_entity_round-trips_or_is_refused") {
 			t.Skip("see TestCaseTwins")

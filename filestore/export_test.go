@@ -1,9 +1,15 @@
 package filestore
 
-import "github.com/holdfast-go/holdfast/vfs"
+import (
+	"github.com/holdfast-go/holdfast/driver"
+	"github.com/holdfast-go/holdfast/vfs"
+)
 
 // FS is the file system that the store works on.
 func (s *Store) FS() vfs.FS { return s.fs }
+
+// SameLock tells whether changes of two keys wait for each other.
+func (s *Store) SameLock(a, b driver.Key) bool { return s.keyLock(a) == s.keyLock(b) }
 
 // Naming is how names are formed on a system that the tests may not run on.
 type Naming struct{ naming }

@@ -60,7 +60,7 @@ type Options struct {
 	Invalid     Policy        // default: Quarantine
 	RemoveTries int           // of unlinking an invalid file under Delete; default 5
 	RemoveDelay time.Duration // between those tries; default 1 s
-	FS          vfs.FS        // stands in for the directory; Close closes it, and so does an Open that fails. Default: the operating system's
+	FS          vfs.FS        // stands in for the directory; Close closes it, and so does an Open that fails for what it found. Default: the operating system's
 }
 
 // Store is an open directory. It implements driver.Store and the capabilities
@@ -110,6 +110,9 @@ var (
 // directory. A passing error of reading (EIO, EACCES, EMFILE, …) fails Open, and
 // nothing has been moved.
 func Open(ctx context.Context, dir string, o *Options) (*Store, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	s, err := prepare(dir, o)
 	if err != nil {
 		return nil, err

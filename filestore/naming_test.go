@@ -149,6 +149,7 @@ func TestNothingEscapes(t *testing.T) {
 
 // A directory that was written on Windows is found on Unix, and stays as it is.
 func TestDirectoryFromWindows(t *testing.T) {
+	needColons(t)
 	dir := t.TempDir()
 	win := filestore.NewNaming(true)
 	var keys []driver.Key
@@ -195,6 +196,7 @@ func windowsFile(n filestore.Naming, k driver.Key) string {
 // Both forms of one id, where two directories were thrown together: the
 // system's own decides, the other one is kept aside, and none is lost.
 func TestBothForms(t *testing.T) {
+	needColons(t)
 	k := driver.Key{Entity: "signal", ID: "a:b"}
 	unix, windows := "signal/a:b.json", "signal/a%{3A}b.json"
 	for _, when := range []string{"Open", "Put", "Delete"} {

@@ -124,6 +124,21 @@ func TestPolicyDelete(t *testing.T) {
 	}
 }
 
+// What another program has put right between two tries is not deleted.
+func TestPolicyDeleteLooksAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		write(t, dir, btcFile, `{`)
+		fsys := faultfs.New(osFS(t, dir), faultfs.Rule{Op: faultfs.OpRemove})
+		time.AfterFunc(500*time.Millisecond, func() { write(t, dir, btcFile, `"good"`) })
+		s := open(t, dir, &filestore.Options{FS: fsys, Invalid: filestore.Delete})
+		wantValue(t, s, btc, `"good"`)
+		if report := s.Report(); len(report.Findings) != 1 || report.Damaged() != 0 {
+			t.Errorf("the report says %+v", report)
+		}
+	})
+}
+
 // The pause between the tries ends with the context, and the file stays.
 func TestPolicyDeleteContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

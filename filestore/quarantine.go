@@ -93,8 +93,8 @@ func (s *Store) quarantineTwin(k driver.Key, file string) (mark, error) {
 }
 
 // quarantine moves a damaged file out of the way. What a power cut leaves after
-// each step is written beside it; in every case the bytes are in at least one
-// place, and the value answers ErrDamaged.
+// each step is written beside it; in every case the value answers ErrDamaged,
+// and the bytes of a file are in at least one place.
 func (s *Store) quarantine(k driver.Key, file string, c *content) (mark, error) {
 	m := mark{caseFile: caseFile{
 		Version: caseVersion, Entity: k.Entity, ID: k.ID, Path: file,
@@ -234,8 +234,9 @@ func (s *Store) resolveMark(m mark, how string) error {
 	return nil
 }
 
+// ignoreNotExist takes absence for success. A flush that failed is no absence.
 func ignoreNotExist(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) && !isFlush(err) {
 		return nil
 	}
 	return err

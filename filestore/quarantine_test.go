@@ -73,6 +73,7 @@ func wantEvidence(t *testing.T, dir, data string) {
 // no value is absent that was not, and once a recovery has gone through, a
 // further one changes nothing.
 func TestKilledRecovery(t *testing.T) {
+	needColons(t)
 	t.Parallel()
 	lay := func(dir string) {
 		write(t, dir, btcFile, `{"cut`)
@@ -154,6 +155,7 @@ func TestMarkOfFailedRemovalIsResolved(t *testing.T) {
 // Two files of one id, damaged in the same way: that one of them is set aside
 // as the second must not make the first's damage forgotten.
 func TestTwinsWithTheSameDamage(t *testing.T) {
+	needColons(t)
 	dir := t.TempDir()
 	k := driver.Key{Entity: "signal", ID: "BTC/USDT:USDT"}
 	write(t, dir, "signal/BTC%{2F}USDT:USDT.json", ``)

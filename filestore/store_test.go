@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -33,7 +34,9 @@ func TestCloseWaits(t *testing.T) {
 			}
 		}
 		s := open(t, dir, &filestore.Options{FS: fsys})
+		told := make(chan []driver.Change, 1)
 		changes := s.Watch(t.Context(), btc.Entity)
+		go func() { told <- untilClosed(t, changes) }()
 		armed = true
 		put, closed := make(chan error, 1), make(chan error, 2)
 		go func() { put <- s.Put(t.Context(), btc, []byte(`1`)) }()
@@ -51,21 +54,22 @@ func TestCloseWaits(t *testing.T) {
 		must(t, <-put)
 		must(t, <-closed)
 		must(t, <-closed)
-		var told []driver.Change
-		for c, err := range changes {
-			if err != nil {
-				if !errors.Is(err, driver.ErrClosed) {
-					t.Errorf("watching ends with %v", err)
-				}
-				break
-			}
-			told = append(told, c)
-		}
-		if !slices.Equal(told, []driver.Change{{Key: btc}}) {
-			t.Errorf("told of %v", told)
+		if all := <-told; !slices.Equal(all, []driver.Change{{Key: btc}}) {
+			t.Errorf("told of %v", all)
 		}
 		wantValue(t, open(t, dir, nil), btc, `1`)
 	})
+}
+
+func untilClosed(t *testing.T, changes iter.Seq2[driver.Change, error]) (told []driver.Change) {
+	for c, err := range changes {
+		if err == nil {
+			told = append(told, c)
+		} else if !errors.Is(err, driver.ErrClosed) {
+			t.Errorf("watching ends with %v", err)
+		}
+	}
+	return told
 }
 
 // A call from within a call does not wait for the Close that waits for it.
