@@ -85,6 +85,7 @@ func nextStep(err error) string {
 	var usage *usageError
 	var known *advised
 	var damaged *driver.DamagedError
+	var of *holdfast.Error
 	switch {
 	case errors.As(err, &usage):
 		return fmt.Sprintf("see %q", usage.command+" --help")
@@ -92,6 +93,8 @@ func nextStep(err error) string {
 		return known.next
 	case errors.Is(err, context.Canceled):
 		return "interrupted: run it again"
+	case errors.As(err, &damaged) && errors.As(err, &of) && of.ID == "":
+		return "" // not a value but the place of many: its text knows better
 	case errors.As(err, &damaged):
 		return `"holdfast check" lists all damage`
 	case errors.Is(err, holdfast.ErrDamaged):

@@ -28,6 +28,8 @@ var failures = []struct {
 		"open: /data is held by process 7 on h since 2024-01-02T03:04:05Z: stop that process, or open for reading alone"},
 	{on("get", "e", "a", &driver.DamagedError{Path: "/data/e/a.json", Reason: "empty file"}), exitDamaged,
 		`get e a: damaged: /data/e/a.json: empty file: put a good value, or remove it: "holdfast check" lists all damage`},
+	{on("open", "", "", &driver.DamagedError{Path: "/data/link", Reason: "a symbolic link"}), exitDamaged,
+		"open: damaged: /data/link: a symbolic link: put a good value, or remove it"},
 	{on("get", "e", "a", holdfast.ErrDamaged), exitDamaged,
 		`get e a: damaged: run "holdfast check", then put a good value or remove it`},
 	{on("get", "a b", "x", holdfast.ErrNotFound), exitFailed,
