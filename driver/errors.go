@@ -60,6 +60,7 @@ type DamagedError struct {
 	Path   string // where the value should be, as the backend names it
 	Reason string // what is wrong
 	Kept   string // where the damaged bytes are kept; "" if in their place
+	Way    string // the way out; "" stands for: put a good value, or remove it
 }
 
 // Error says what is wrong and the way out.
@@ -67,6 +68,9 @@ func (e *DamagedError) Error() string {
 	s := "damaged: " + e.Path + ": " + e.Reason
 	if e.Kept != "" {
 		s += "; kept in " + e.Kept
+	}
+	if e.Way != "" {
+		return s + ": " + e.Way
 	}
 	return s + ": put a good value, or remove it"
 }

@@ -51,7 +51,7 @@ func Open(ctx context.Context, rawURL string, o OpenOptions) (Store, error) {
 	open := registry.openers[u.Scheme]
 	registry.RUnlock()
 	if open == nil {
-		return nil, fmt.Errorf("unknown store scheme %q: use one of %s, or import the package of the backend",
+		return nil, fmt.Errorf("unknown store scheme %q: use one of %s (a backend is known once its package is built in)",
 			u.Scheme, schemes())
 	}
 	if o.Logger == nil {

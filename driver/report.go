@@ -17,6 +17,7 @@ const (
 	ProblemDuplicate  Problem = "duplicate"    // a second file for an id that has one
 	ProblemUnreadable Problem = "unreadable"   // a passing error of reading: not damage
 	ProblemStaleTemp  Problem = "stale-temp"   // left behind by a writer that died
+	ProblemMisplaced  Problem = "misplaced"    // a link, a name or a directory that may hide values
 	ProblemKept       Problem = "quarantined"  // moved to quarantine earlier and not yet resolved
 )
 
@@ -30,6 +31,7 @@ const (
 	ActionDelete     Action = "deleted"     // deleted, as the chosen policy says
 	ActionSweep      Action = "swept"       // a temporary file removed
 	ActionResolve    Action = "resolved"    // a good value is in place again
+	ActionRefuse     Action = "refused"     // the store does not open before it is put right
 )
 
 // Finding is one problem and what was done about it, or would be.

@@ -2,6 +2,7 @@ package filestore
 
 import (
 	"context"
+	"time"
 
 	"github.com/holdfast-go/holdfast/driver"
 )
@@ -19,8 +20,13 @@ func (s *Store) Check(ctx context.Context, progress func(values int)) (driver.Re
 			return driver.Report{}, err
 		}
 	}
-	v, err := s.survey(ctx, progress)
-	if err != nil {
+	v := &survey{report: newReport()}
+	misplaced := func(d *driver.DamagedError) error {
+		v.add(driver.Finding{Path: d.Path, Problem: driver.ProblemMisplaced, Detail: d.Reason + ": " + d.Way,
+			Action: driver.ActionRefuse, Time: time.Now().UTC()})
+		return nil
+	}
+	if err := s.survey(ctx, v, misplaced, progress); err != nil {
 		return driver.Report{}, err
 	}
 	would := map[Policy]driver.Action{

@@ -15,26 +15,14 @@ import (
 	"github.com/holdfast-go/holdfast"
 	"github.com/holdfast-go/holdfast/driver"
 	"github.com/holdfast-go/holdfast/filestore"
+	"github.com/holdfast-go/holdfast/internal/testtool"
 )
-
-// interop is a directory that backtest-kit wrote.
-const interop = "../../shared/interop"
-
-func needInterop(t *testing.T) {
-	t.Helper()
-	if _, err := os.Stat(interop); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("the directory that backtest-kit wrote is missing: %v", err)
-		}
-		t.Skipf("the directory that backtest-kit wrote is not here: %v", err)
-	}
-}
 
 // fromBacktestKit is a copy of one of its directories, and what every file in
 // it holds.
 func fromBacktestKit(t *testing.T, part string) (dir string, values map[driver.Key]string) {
 	t.Helper()
-	needInterop(t)
+	interop := testtool.Shared(t, "interop")
 	dir = filepath.Join(t.TempDir(), "logs")
 	must(t, os.CopyFS(dir, os.DirFS(filepath.Join(interop, "logs", part))))
 	values = map[driver.Key]string{}
@@ -116,7 +104,7 @@ func readAll(t *testing.T, s *holdfast.Store, values map[driver.Key]string) {
 
 // Opened where it lies, by one who may not write there.
 func TestBacktestKitInPlace(t *testing.T) {
-	needInterop(t)
+	interop := testtool.Shared(t, "interop")
 	for _, part := range []string{"logs/data", "logs/custom"} {
 		s := open(t, filepath.Join(interop, part), &filestore.Options{ReadOnly: true})
 		n := 0
@@ -141,7 +129,7 @@ func TestBacktestKitInPlace(t *testing.T) {
 // takes two for equal (a and Ä) it keeps that of the directory; ours is by bytes.
 func TestBacktestKitOrder(t *testing.T) {
 	dir, _ := fromBacktestKit(t, "custom")
-	data, err := os.ReadFile(filepath.Join(interop, "order.json"))
+	data, err := os.ReadFile(testtool.Shared(t, "interop", "order.json"))
 	must(t, err)
 	var order map[string][]string
 	must(t, json.Unmarshal(data, &order))

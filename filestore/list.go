@@ -2,10 +2,13 @@ package filestore
 
 import (
 	"context"
+	"errors"
 	"iter"
+	"path"
 	"slices"
 
 	"github.com/holdfast-go/holdfast/driver"
+	"github.com/holdfast-go/holdfast/vfs"
 )
 
 // IDs implements driver.Lister: a snapshot of the directory.
@@ -63,6 +66,11 @@ func (s *Store) ids(entity string) ([]string, error) {
 				ids = append(ids, id)
 			}
 		}
+		if errors.Is(err, vfs.ErrNotRegular) {
+			if link, _ := s.linked(path.Join(dir, "x")); link != nil {
+				return link
+			}
+		}
 		return ignoreNotExist(err)
 	})
 	if err != nil {
@@ -79,7 +87,7 @@ func (s *Store) entities(ctx context.Context) ([]string, error) {
 			names = append(names, k.Entity)
 		}
 	}, func() error {
-		return s.walk(ctx, func(d directory) error {
+		w := &walker{s: s, refuse: refused, visit: func(d directory) error {
 			for _, f := range d.files {
 				if _, ok := s.names.decode(f.Name(), idName); ok {
 					names = append(names, d.entity)
@@ -87,7 +95,8 @@ func (s *Store) entities(ctx context.Context) ([]string, error) {
 				}
 			}
 			return nil
-		})
+		}}
+		return w.walk(ctx)
 	})
 	if err != nil {
 		return nil, err

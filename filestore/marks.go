@@ -148,7 +148,8 @@ func (s *Store) loadMark(dir string) (m mark, open bool, err error) {
 		// Which value is damaged can no longer be told, so none may be said to
 		// be absent.
 		return m, false, &driver.DamagedError{Path: s.path(why),
-			Reason: "the record of what is in quarantine cannot be read; look into its folder, then move it out of the base directory"}
+			Reason: "the record of what is in quarantine cannot be read",
+			Way:    "look into its folder, then move the folder out of the base directory"}
 	}
 	return m, true, nil
 }

@@ -4,6 +4,8 @@ package filestore_test
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -87,15 +89,53 @@ func TestLinkedEntityReadOnly(t *testing.T) {
 	for _, entity := range []string{"out", "in"} {
 		k := driver.Key{Entity: entity, ID: "BTCUSDT"}
 		rec, err := ro.Get(t.Context(), k)
-		if err == nil || errors.Is(err, driver.ErrNotFound) {
-			t.Errorf("Get through a link: %q, %v", rec.Data, err)
-		}
-		if err := firstError(ro.IDs(t.Context(), entity)); err == nil {
-			t.Errorf("IDs through a link: nil")
-		}
+		wantLinkError(t, fmt.Sprintf("Get %q", rec.Data), entity, err)
+		wantLinkError(t, "IDs", entity, firstError(ro.IDs(t.Context(), entity)))
 	}
 	if err := firstError(ro.Entities(t.Context())); !errors.Is(err, driver.ErrDamaged) {
 		t.Errorf("Entities: %v", err)
+	}
+}
+
+// wantLinkError demands an error that names the link and the way out.
+func wantLinkError(t *testing.T, what, name string, err error) {
+	t.Helper()
+	if !errors.Is(err, driver.ErrDamaged) || !strings.Contains(err.Error(), "/"+name+": a symbolic link") ||
+		!strings.Contains(err.Error(), "move the directory itself to this place") {
+		t.Errorf("%s through a link: %v", what, err)
+	}
+}
+
+// Check tells all that is wrong at once, also what Open refuses at sight.
+func TestCheckOfMisplaced(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "real/good.json", `1`)
+	write(t, dir, "real/empty.json", ``)
+	write(t, dir, "real/%{41}.json", `1`)
+	write(t, dir, "custom/x.json/value.json", `1`)
+	write(t, dir, "a%{41}/value.json", `1`)
+	link(t, dir, "real", "in")
+	report, err := open(t, dir, &filestore.Options{ReadOnly: true}).Check(t.Context(), nil)
+	must(t, err)
+	got := map[string]driver.Action{}
+	for _, f := range report.Findings {
+		rel, err := filepath.Rel(dir, f.Path)
+		must(t, err)
+		got[filepath.ToSlash(rel)+" "+string(f.Problem)] = f.Action
+	}
+	want := map[string]driver.Action{
+		"real/empty.json empty":     driver.ActionQuarantine,
+		"real/%{41}.json misplaced": driver.ActionRefuse,
+		"custom/x.json misplaced":   driver.ActionRefuse,
+		"a%{41} misplaced":          driver.ActionRefuse,
+		"in misplaced":              driver.ActionRefuse,
+	}
+	if !maps.Equal(got, want) || report.Damaged() != len(want) || report.Values != 2 {
+		t.Errorf("got %v, %d values", got, report.Values)
+	}
+	if s, err := filestore.Open(t.Context(), dir, nil); !errors.Is(err, driver.ErrDamaged) {
+		closeStore(t, s)
+		t.Errorf("Open: %v", err)
 	}
 }
 

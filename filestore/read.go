@@ -138,6 +138,11 @@ func readAll(f io.Reader, size int64) ([]byte, error) {
 }
 
 func (s *Store) notRegular(file string) (*content, error) {
+	if link, err := s.linked(file); err != nil {
+		return nil, err
+	} else if link != nil {
+		return nil, link
+	}
 	info, err := s.fs.Lstat(file)
 	if err != nil {
 		return nil, err
@@ -149,8 +154,7 @@ func (s *Store) notRegular(file string) (*content, error) {
 	case info.Mode()&fs.ModeSymlink != 0:
 		what = "a symbolic link, which is not followed"
 	case info.Mode().IsRegular():
-		// Through the link of a directory above it, which Lstat passes.
-		return nil, fmt.Errorf("%s is reached by a symbolic link, which is not followed, or was replaced while it was read", s.path(file))
+		return nil, fmt.Errorf("%s was replaced while it was read: try again", s.path(file))
 	}
 	return &content{modTime: info.ModTime(), problem: driver.ProblemNotRegular, detail: what}, nil
 }

@@ -16,8 +16,8 @@ import (
 // before anything has been moved: a disk that answers EIO today may be read
 // again tomorrow, and an unreadable file is not a damaged one.
 func (s *Store) recover(ctx context.Context) (driver.Report, error) {
-	v, err := s.survey(ctx, nil)
-	if err != nil {
+	v := &survey{report: newReport()}
+	if err := s.survey(ctx, v, refused, nil); err != nil {
 		return driver.Report{}, err
 	}
 	if s.opt.Invalid == Refuse {
@@ -57,7 +57,8 @@ func (s *Store) refuse(v *survey) error {
 	}
 	first := s.finding(append(v.damaged, v.twins...)[0], driver.ActionNone)
 	return &driver.DamagedError{Path: first.Path, Kept: first.Kept,
-		Reason: fmt.Sprintf("%s; %d damaged in all, and the policy is to refuse", reason(first.Problem, first.Detail), n)}
+		Reason: fmt.Sprintf("%s; %d damaged in all, and the policy is to refuse", reason(first.Problem, first.Detail), n),
+		Way:    "correct or move the file, or open with the policy quarantine"}
 }
 
 // treat does to a damaged file what the policy says, if it still is damaged:

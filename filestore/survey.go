@@ -28,16 +28,16 @@ type survey struct {
 
 func (v *survey) add(f driver.Finding) { v.report.Findings = append(v.report.Findings, f) }
 
-// survey reads every file of the tree. It changes nothing.
-func (s *Store) survey(ctx context.Context, progress func(int)) (*survey, error) {
-	v := &survey{report: newReport()}
-	files, err := s.collect(ctx, v)
+// survey reads every file of the tree. It changes nothing. What may hide values
+// is for refuse to decide, see walker.
+func (s *Store) survey(ctx context.Context, v *survey, refuse func(*driver.DamagedError) error, progress func(int)) error {
+	files, err := s.collect(ctx, v, refuse)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	contents, err := s.readFiles(ctx, files, progress)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	seen, entities := map[driver.Key]bool{}, map[string]bool{}
 	see := func(k driver.Key) (again bool) {
@@ -66,13 +66,13 @@ func (s *Store) survey(ctx context.Context, progress func(int)) (*survey, error)
 		}
 	}
 	v.report.Entities, v.report.Values = len(entities), len(seen)
-	return v, nil
+	return nil
 }
 
 // collect lists every file whose name is a value's, preferred forms first.
-func (s *Store) collect(ctx context.Context, v *survey) ([]found, error) {
+func (s *Store) collect(ctx context.Context, v *survey, refuse func(*driver.DamagedError) error) ([]found, error) {
 	var files []found
-	err := s.walk(ctx, func(d directory) error {
+	w := &walker{s: s, refuse: refuse, visit: func(d directory) error {
 		v.dirs = append(v.dirs, d.path)
 		for _, e := range d.files {
 			if atomicfile.IsTemp(e.Name()) {
@@ -81,13 +81,16 @@ func (s *Store) collect(ctx context.Context, v *survey) ([]found, error) {
 			file := path.Join(d.path, e.Name())
 			id, ok := s.names.decode(e.Name(), idName)
 			if !ok {
-				return &driver.DamagedError{Path: s.path(file),
-					Reason: "the file's name is not one that Holdfast gives or backtest-kit has ids for; rename it or move it away"}
+				if err := refuse(s.foreign(file, "file")); err != nil {
+					return err
+				}
+				continue
 			}
 			files = append(files, found{key: driver.Key{Entity: d.entity, ID: id}, file: file})
 		}
 		return nil
-	})
+	}}
+	err := w.walk(ctx)
 	slices.SortStableFunc(files, func(a, b found) int {
 		if c := compareKeys(a.key, b.key); c != 0 {
 			return c

@@ -18,17 +18,26 @@ type directory struct {
 	files  []fs.DirEntry // whose names end as those of values do, whatever they are
 }
 
-// walk visits the directories that can hold values, but the base directory
+// walker visits the directories that can hold values, but the base directory
 // itself, which holds entities only, and what is Holdfast's own.
-func (s *Store) walk(ctx context.Context, visit func(directory) error) error {
-	return s.walkInto(ctx, directory{path: "."}, visit)
+type walker struct {
+	s     *Store
+	visit func(directory) error
+	// refuse decides what becomes of a place that may hide values: an error
+	// ends the walk, nil passes it over.
+	refuse func(*driver.DamagedError) error
 }
 
-func (s *Store) walkInto(ctx context.Context, d directory, visit func(directory) error) error {
+// refused ends a walk: nobody may take what is in there for absent.
+func refused(err *driver.DamagedError) error { return err }
+
+func (w *walker) walk(ctx context.Context) error { return w.into(ctx, directory{path: "."}) }
+
+func (w *walker) into(ctx context.Context, d directory) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	entries, err := s.fs.ReadDir(d.path)
+	entries, err := w.s.fs.ReadDir(d.path)
 	if errors.Is(err, fs.ErrNotExist) && d.path != "." {
 		return nil // removed by hand since its parent was listed
 	}
@@ -37,27 +46,32 @@ func (s *Store) walkInto(ctx context.Context, d directory, visit func(directory)
 	}
 	var below []string
 	for _, e := range entries {
-		switch name := path.Join(d.path, e.Name()); {
+		switch {
 		case strings.HasSuffix(e.Name(), suffix):
-			if err := s.notForValues(name, e); err != nil {
+			values, err := w.holdsValues(&d, e)
+			if err != nil {
 				return err
 			}
-			d.files = append(d.files, e)
+			if !values {
+				d.files = append(d.files, e)
+			}
 		case e.IsDir():
 			below = append(below, e.Name())
 		case e.Type()&fs.ModeSymlink != 0:
-			return s.symlink(name)
+			if err := w.refuse(w.s.symlink(path.Join(d.path, e.Name()))); err != nil {
+				return err
+			}
 		}
 	}
 	if d.path != "." {
-		if err := visit(d); err != nil {
+		if err := w.visit(d); err != nil {
 			return err
 		}
 	}
-	return s.walkBelow(ctx, d, below, visit)
+	return w.below(ctx, d, below)
 }
 
-func (s *Store) walkBelow(ctx context.Context, d directory, names []string, visit func(directory) error) error {
+func (w *walker) below(ctx context.Context, d directory, names []string) error {
 	kind := elementName
 	if d.path == "." {
 		kind = firstName
@@ -68,53 +82,83 @@ func (s *Store) walkBelow(ctx context.Context, d directory, names []string, visi
 			continue
 		}
 		dir := path.Join(d.path, name)
-		element, ok := s.names.decode(name, kind)
-		if !ok {
-			return &driver.DamagedError{Path: s.path(dir),
-				Reason: "the directory's name is not one that Holdfast gives or backtest-kit has entities for; rename it or move it away"}
+		element, ok := w.s.names.decode(name, kind)
+		other, twice := seen[element]
+		var err error
+		switch {
+		case !ok:
+			err = w.refuse(w.s.foreign(dir, "directory"))
+		case twice:
+			err = w.refuse(w.s.twoDirectories(dir, other))
+		default:
+			seen[element] = name
+			entity := strings.TrimPrefix(d.entity+"/"+element, "/")
+			err = w.into(ctx, directory{path: dir, entity: entity})
 		}
-		if other, twice := seen[element]; twice {
-			return s.twoDirectories(dir, other)
-		}
-		seen[element] = name
-		entity := strings.TrimPrefix(d.entity+"/"+element, "/")
-		if err := s.walkInto(ctx, directory{path: dir, entity: entity}, visit); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// notForValues refuses a directory that is named like the file of a value and
+// holdsValues tells of a directory that is named like the file of a value and
 // holds values itself: the entity "x.json" as another program keeps it. To take
 // it for a damaged value would make those in it look absent.
-func (s *Store) notForValues(name string, e fs.DirEntry) error {
+func (w *walker) holdsValues(d *directory, e fs.DirEntry) (bool, error) {
 	if !e.IsDir() {
-		return nil
+		return false, nil
 	}
-	entries, err := s.fs.ReadDir(name)
+	name := path.Join(d.path, e.Name())
+	entries, err := w.s.fs.ReadDir(name)
 	if err != nil {
-		return ignoreNotExist(err)
+		return false, ignoreNotExist(err)
 	}
 	for _, below := range entries {
 		if strings.HasSuffix(below.Name(), suffix) {
-			return &driver.DamagedError{Path: s.path(name), Reason: fmt.Sprintf(
-				"a directory of values whose name ends like that of a file; rename it to %s", escape(e.Name(), elementName, unixByte, false))}
+			return true, w.refuse(&driver.DamagedError{Path: w.s.path(name),
+				Reason: "a directory of values whose name ends like that of a file",
+				Way:    "rename it to " + escape(e.Name(), elementName, unixByte, false)})
 		}
 	}
-	return nil
+	return false, nil
 }
 
-// twoDirectories refuses an entity that has a directory from Unix and one from
-// Windows: what is in one of them would look absent.
-func (s *Store) twoDirectories(dir, other string) error {
+// foreign is said of a name that stands for no entity and no id.
+func (s *Store) foreign(name, what string) *driver.DamagedError {
+	return &driver.DamagedError{Path: s.path(name),
+		Reason: "the " + what + "'s name is one that neither Holdfast nor backtest-kit gives",
+		Way:    "rename it or move it away"}
+}
+
+// twoDirectories is said of an entity that has a directory from Unix and one
+// from Windows: what is in one of them would look absent.
+func (s *Store) twoDirectories(dir, other string) *driver.DamagedError {
 	return &driver.DamagedError{Path: s.path(dir),
-		Reason: fmt.Sprintf("%s beside it stands for the same entity; move the files of one directory into the other", other)}
+		Reason: other + " beside it stands for the same entity",
+		Way:    "move the files of one directory into the other"}
 }
 
-// symlink refuses a link that may stand for a directory of values. To pass over
-// it would make every value in there look absent.
-func (s *Store) symlink(name string) error {
-	return &driver.DamagedError{Path: s.path(name), Reason: fmt.Sprintf(
-		"a symbolic link, which is not followed; move the directory itself to this place, or open the one that %s points to", path.Base(name))}
+// symlink is said of a link that may stand for a directory of values. To pass
+// over it would make every value in there look absent.
+func (s *Store) symlink(name string) *driver.DamagedError {
+	return &driver.DamagedError{Path: s.path(name),
+		Reason: "a symbolic link, which is not followed",
+		Way:    fmt.Sprintf("move the directory itself to this place, or open the one that %s points to", path.Base(name))}
+}
+
+// linked finds the symbolic link on the way to a file, nil if there is none.
+func (s *Store) linked(file string) (*driver.DamagedError, error) {
+	dir := "."
+	for element := range strings.SplitSeq(path.Dir(file), "/") {
+		dir = path.Join(dir, element)
+		info, err := s.fs.Lstat(dir)
+		if err != nil {
+			return nil, ignoreNotExist(err)
+		}
+		if info.Mode()&fs.ModeSymlink != 0 {
+			return s.symlink(dir), nil
+		}
+	}
+	return nil, nil
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/holdfast-go/holdfast/internal/testtool"
 )
 
 // What is exported and imported elsewhere is exported there as the same bytes,
@@ -62,9 +64,11 @@ func TestExportOrder(t *testing.T) {
 
 // A directory that backtest-kit wrote, in the order in which it lists it.
 func TestExportOfBacktestKitsDirectory(t *testing.T) {
-	shared := filepath.Join("..", "..", "..", "shared", "interop")
+	shared := testtool.Shared(t, "interop")
 	raw, err := os.ReadFile(filepath.Join(shared, "order.json"))
-	needs(t, err == nil, "the directory written by backtest-kit is not there")
+	if err != nil {
+		t.Fatal(err)
+	}
 	var order map[string][]string
 	if err := json.Unmarshal(raw, &order); err != nil {
 		t.Fatal(err)

@@ -41,6 +41,7 @@ func actionText(f holdfast.Finding, done bool) string {
 		driver.ActionQuarantine: {"moved to quarantine", "would be moved to quarantine"},
 		driver.ActionDelete:     {"deleted", "would be deleted"},
 		driver.ActionSweep:      {"removed", "would be removed"},
+		driver.ActionRefuse:     {"the store was not opened", "would fail"},
 		driver.ActionResolve:    {"a good value is in place again; the damaged one is kept", "a good value is in place again; the damaged one is kept"},
 	}
 	text, known := texts[f.Action]

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/holdfast-go/holdfast/internal/testtool"
 )
 
 // The kill test: a bot that is killed with SIGKILL at any moments, and started
@@ -34,9 +36,11 @@ func realCandles(t *testing.T) real {
 	if testing.Short() {
 		t.Skip("killing takes its time: not with -short")
 	}
-	r := real{path: filepath.Join("..", "..", "..", "shared", "data", "BTCUSDT-1m-2023-03.csv")}
+	r := real{path: testtool.Shared(t, "data", "BTCUSDT-1m-2023-03.csv")}
 	data, err := os.ReadFile(r.path)
-	needs(t, err == nil, "the real candles are not there: "+r.path)
+	if err != nil {
+		t.Fatal(err)
+	}
 	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
 	r.header, r.rows = lines[0], lines[1:]
 	for _, row := range r.rows {
