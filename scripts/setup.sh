@@ -1,8 +1,8 @@
 #!/bin/sh
 # Sees to it that what the tests need is there: Go, and node, whose
 # localeCompare the order of ids is compared with, and strace, which shows the
-# order of system calls. Installs missing packages
-# where it may; otherwise prints the one line to run.
+# order of system calls. Installs missing packages where it may; otherwise
+# prints the one line to run.
 set -eu
 
 if ! command -v go >/dev/null 2>&1; then
