@@ -27,8 +27,9 @@ durable, unbuffered, names quoted as in Go if they contain spaces, quotes or
 control characters. Otherwise a summary is printed at the end. With --json
 those are objects, {"ack":line,"entity","id"} and {"lines","put","deleted"}.
 
-A line that cannot be read ends the import with its number; all lines before
-it are stored. To import lines once more is harmless.`
+A line that cannot be read or stored ends the import with its number; all lines
+before it are stored, and with many writers perhaps some behind it. To import
+lines once more is harmless.`
 
 const importExample = `  holdfast import backup.ndjson
   holdfast import --writers 64 backup.ndjson

@@ -62,24 +62,32 @@ func (w *writers) wait() error {
 		close(queue)
 	}
 	w.wg.Wait()
-	if w.err != nil {
-		return fmt.Errorf("line %d: %w", w.line, w.err)
+	if w.err == nil {
+		return nil
 	}
-	return nil
+	next := "the lines before it are stored: import again from it on"
+	if step := nextStep(w.err); step != "" {
+		next = step + "; " + next
+	}
+	return advise(fmt.Errorf("line %d: %w", w.line, w.err), next)
 }
 
-// work carries out the changes of one queue. After a failure, anybody's, it
-// only empties the queue: later changes of a key whose change failed must not
-// overtake it.
+// work carries out the changes of one queue. After a failure, anybody's, those
+// of earlier lines are still carried out, so that it can be said that all lines
+// before the failed one are stored. Later ones are not: they could overtake it.
 func (w *writers) work(queue <-chan change) {
 	for c := range queue {
-		select {
-		case <-w.failed:
-		default:
+		if w.due(c) {
 			w.done(c, w.do(c))
 		}
 		w.queued.give(c.size)
 	}
+}
+
+func (w *writers) due(c change) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err == nil || c.line < w.line
 }
 
 func (w *writers) do(c change) error {
