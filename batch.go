@@ -75,7 +75,7 @@ func backoff(ctx context.Context, attempt int) error {
 
 // Get reads a value as the batch will leave it: one that this batch has put or
 // deleted, else the store's, which must then stay as it is until the batch is
-// applied.
+// applied. A value of the batch's own has no revision yet.
 func (b *Batch) Get(entity, id string) (Record, error) {
 	k := driver.Key{Entity: entity, ID: id}
 	if i, ok := b.index[k]; ok {

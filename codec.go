@@ -53,14 +53,15 @@ func defaultCodec[T any]() Codec[T] {
 	return jsonCodec[T]{}
 }
 
-// holdsNull tells whether a T can say that it is null.
+// holdsNull tells whether a T can say that it is null. A type that decodes
+// itself is not asked: by convention UnmarshalJSON takes null for a value that
+// is left as it is, and a cleared position would look like an empty one.
 func holdsNull[T any]() bool {
-	t := reflect.TypeFor[T]()
-	switch t.Kind() {
+	switch reflect.TypeFor[T]().Kind() {
 	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
 		return true
 	}
-	return reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]())
+	return false
 }
 
 // isNull tells whether data is the JSON null.

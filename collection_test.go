@@ -38,7 +38,8 @@ func TestNullOfTypes(t *testing.T) {
 		"slice":      {get[[]int](t, s), []int(nil), nil},
 		"any":        {get[any](t, s), nil, nil},
 		"raw":        {get[json.RawMessage](t, s), json.RawMessage(" null\n"), nil},
-		"decodes it": {get[nullable](t, s), nullable{null: true}, nil},
+		"decodes it": {get[nullable](t, s), nullable{}, cleared},
+		"time":       {get[time.Time](t, s), time.Time{}, cleared},
 	} {
 		got, err := x.get()
 		if !reflect.DeepEqual(got, x.want) || (x.ok == nil) != (err == nil) || err != nil && !x.ok(err) {

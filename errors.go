@@ -18,14 +18,14 @@ var (
 	ErrReadOnly    = driver.ErrReadOnly
 	ErrInvalidName = driver.ErrInvalidName
 	ErrInvalidJSON = driver.ErrInvalidJSON
+	ErrInvalidURL  = driver.ErrInvalidURL
 	ErrClosed      = driver.ErrClosed
 	ErrStopped     = driver.ErrStopped
 )
 
 // ErrCleared says that the value is the JSON null, and the type of the
-// collection has no way to say so: it is neither a pointer, map, slice or
-// interface nor decodes JSON itself. Use a Collection[*T] where values are
-// cleared.
+// collection has no way to say so: it is not a pointer, map, slice or interface.
+// Use a Collection[*T] where values are cleared.
 var ErrCleared = errors.New("cleared (null)")
 
 // Error tells which operation on which value failed. Every error of this

@@ -35,12 +35,19 @@ func Example() {
 	}
 	// Durable from here on.
 	for entry, err := range positions.All(ctx) {
-		fmt.Println(entry.ID, *entry.Value, err)
+		switch {
+		case err != nil:
+			log.Print(err) // ErrDamaged: there is one, and it cannot be read
+		case entry.Value == nil:
+			fmt.Println(entry.ID, "cleared")
+		default:
+			fmt.Println(entry.ID, *entry.Value)
+		}
 	}
 	_, err = positions.Get(ctx, "ETH/USDT:USDT")
 	fmt.Println(err)
 	// Output:
-	// BTC/USDT:USDT {long 50000.5} <nil>
+	// BTC/USDT:USDT {long 50000.5}
 	// get positions/main ETH/USDT:USDT: not found
 }
 

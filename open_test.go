@@ -16,14 +16,14 @@ import (
 
 func TestOpenErrors(t *testing.T) {
 	for _, x := range []struct{ url, want string }{
-		{"", "open: store URL has no scheme: write file:PATH"},
-		{"./logs/data", "open: store URL has no scheme: write file:PATH"},
-		{"/logs/data", "open: store URL has no scheme: write file:PATH"},
-		{"nosuch:x", `open: unknown store scheme "nosuch": use one of `},
+		{"", "open: store URL: it has no scheme: write file:PATH"},
+		{"./logs/data", "open: store URL: it has no scheme: write file:PATH"},
+		{"/logs/data", "open: store URL: it has no scheme: write file:PATH"},
+		{"nosuch:x", `open: store URL: unknown scheme "nosuch": use one of `},
 		{"mem:?x=1", `open: store URL: unknown parameter "x": mem: takes none`},
 		{"mem:?%zz", "open: store URL: parameters cannot be parsed"},
 		{"mem:?a;b", "open: store URL: parameters cannot be parsed"},
-		{"mem:\x00", "open: store URL cannot be parsed"},
+		{"mem:\x00", "open: store URL: it cannot be parsed"},
 	} {
 		s, err := holdfast.Open(t.Context(), x.url, nil)
 		var e *holdfast.Error

@@ -39,7 +39,8 @@ type (
 // defaults.
 type Options struct {
 	// Logger gets what recovery finds and what goes wrong in the background.
-	// Default: nothing is logged. Values never appear in it.
+	// Default: nothing is logged. Values never appear in it. New does not use
+	// it: its caller has made the backend, with whatever logger that has.
 	Logger *slog.Logger
 
 	// ReadOnly opens the store for looking alone: no lock is taken, nothing is
@@ -57,10 +58,11 @@ type Store struct {
 	closed   atomic.Bool
 }
 
-// Open opens a store by URL: "file:./logs/data", "mem:", "redis://…",
-// "postgres://…", "mongodb://…". The scheme's package must have been imported
-// (import _ "github.com/holdfast-go/holdfast/filestore" for file:). An unknown
-// scheme or parameter is an error. Whoever opens a store closes it.
+// Open opens a store by URL: "file:./logs/data" or "mem:", or the scheme of any
+// other backend. The scheme's package must have been imported (import _
+// "github.com/holdfast-go/holdfast/filestore" for file:). A URL that cannot be
+// understood, an unknown scheme or parameter included, is ErrInvalidURL. Whoever
+// opens a store closes it.
 //
 // Where another process has the store, the error is ErrLocked and names it.
 func Open(ctx context.Context, url string, o *Options) (*Store, error) {

@@ -26,6 +26,8 @@ var (
 	ErrInvalidName = errors.New("invalid name")
 	// ErrInvalidJSON: the data is not exactly one JSON value in UTF-8.
 	ErrInvalidJSON = errors.New("invalid JSON")
+	// ErrInvalidURL: the URL of a store cannot be understood.
+	ErrInvalidURL = errors.New("store URL")
 	// ErrClosed: the store was closed.
 	ErrClosed = errors.New("store is closed")
 	// ErrStopped: a flush failed, so the store takes no further change until

@@ -16,7 +16,8 @@ type OpenOptions struct {
 	ReadOnly bool         // take no lock, change nothing
 }
 
-// Opener opens a backend by URL. It refuses parameters that it does not know.
+// Opener opens a backend by URL. It answers ErrInvalidURL to what it does not
+// understand, parameters that it does not know included.
 type Opener func(ctx context.Context, u *url.URL, o OpenOptions) (Store, error)
 
 // registry is the one piece of package-level state that Holdfast has.
@@ -42,17 +43,17 @@ func Open(ctx context.Context, rawURL string, o OpenOptions) (Store, error) {
 	if err != nil {
 		// The error of package url repeats the whole URL, which may hold a
 		// password.
-		return nil, fmt.Errorf("store URL cannot be parsed: write it as scheme:place, such as file:./logs/data")
+		return nil, fmt.Errorf("%w: it cannot be parsed: write it as scheme:place, such as file:./logs/data", ErrInvalidURL)
 	}
 	if u.Scheme == "" {
-		return nil, fmt.Errorf("store URL has no scheme: write file:PATH for a directory (known schemes: %s)", schemes())
+		return nil, fmt.Errorf("%w: it has no scheme: write file:PATH for a directory (known schemes: %s)", ErrInvalidURL, schemes())
 	}
 	registry.RLock()
 	open := registry.openers[u.Scheme]
 	registry.RUnlock()
 	if open == nil {
-		return nil, fmt.Errorf("unknown store scheme %q: use one of %s (a backend is known once its package is built in)",
-			u.Scheme, schemes())
+		return nil, fmt.Errorf("%w: unknown scheme %q: use one of %s (a backend is known once its package is built in)",
+			ErrInvalidURL, u.Scheme, schemes())
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -61,11 +62,12 @@ func Open(ctx context.Context, rawURL string, o OpenOptions) (Store, error) {
 }
 
 // Params reads a URL's query for an Opener: known maps each parameter's name to
-// what to do with its value. An unknown or repeated parameter is an error.
+// what to do with its value. An unknown or repeated parameter is ErrInvalidURL,
+// and so is a value that is refused.
 func Params(u *url.URL, known map[string]func(value string) error) error {
 	q, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return fmt.Errorf("store URL: parameters cannot be parsed: write name=value, joined by &")
+		return fmt.Errorf("%w: parameters cannot be parsed: write name=value, joined by &", ErrInvalidURL)
 	}
 	names := make([]string, 0, len(known))
 	for name := range known {
@@ -75,14 +77,14 @@ func Params(u *url.URL, known map[string]func(value string) error) error {
 	for name, values := range q {
 		set, ok := known[name]
 		if !ok {
-			return fmt.Errorf("store URL: unknown parameter %q: %s: takes %s", name, u.Scheme, list(names))
+			return fmt.Errorf("%w: unknown parameter %q: %s: takes %s", ErrInvalidURL, name, u.Scheme, list(names))
 		}
 		if len(values) > 1 {
-			return fmt.Errorf("store URL: parameter %q stands there twice", name)
+			return fmt.Errorf("%w: parameter %q stands there twice", ErrInvalidURL, name)
 		}
 		if err := set(values[0]); err != nil {
 			// Without the value: a parameter may hold a secret.
-			return fmt.Errorf("store URL: parameter %s: %w", name, err)
+			return fmt.Errorf("%w: parameter %s: %w", ErrInvalidURL, name, err)
 		}
 	}
 	return nil

@@ -15,7 +15,6 @@ const (
 	ProblemNotRegular Problem = "not-a-file"   // a directory, symbolic link or device in the place of a value
 	ProblemTooLarge   Problem = "too-large"    // above the backend's limit
 	ProblemDuplicate  Problem = "duplicate"    // a second file for an id that has one
-	ProblemUnreadable Problem = "unreadable"   // a passing error of reading: not damage
 	ProblemStaleTemp  Problem = "stale-temp"   // left behind by a writer that died
 	ProblemMisplaced  Problem = "misplaced"    // a link, a name or a directory that may hide values
 	ProblemKept       Problem = "quarantined"  // moved to quarantine earlier and not yet resolved
@@ -42,19 +41,16 @@ type Finding struct {
 	Problem Problem   `json:"problem"`
 	Detail  string    `json:"detail,omitempty"`
 	Action  Action    `json:"action"`
+	Planned bool      `json:"planned"`        // not done: what opening for writing would do
 	Kept    string    `json:"kept,omitempty"` // where damaged bytes lie now
 	Time    time.Time `json:"time,omitzero"`  // when it was found
 }
 
-// Damage tells whether the finding is a value that cannot be read, as against
-// a leftover that harms nobody.
+// Damage tells whether the finding is a value that cannot be read, or a place
+// that may hide some, as against a leftover that harms nobody and a value that
+// has been put right or deleted.
 func (f Finding) Damage() bool {
-	switch f.Problem {
-	case ProblemStaleTemp:
-		return false
-	default:
-		return f.Action != ActionResolve && f.Action != ActionDelete
-	}
+	return f.Problem != ProblemStaleTemp && (f.Planned || f.Action != ActionResolve && f.Action != ActionDelete)
 }
 
 // Report is what a recovery or a check found and did.

@@ -7,8 +7,8 @@ import (
 	"github.com/holdfast-go/holdfast/driver"
 )
 
-// Check implements driver.Checker. What it reports under Action is what the
-// next Open for writing would do, by this store's policy.
+// Check implements driver.Checker. What it reports under Action is planned: what
+// the next Open for writing would do, by this store's policy.
 func (s *Store) Check(ctx context.Context, progress func(values int)) (driver.Report, error) {
 	done, err := s.enter(ctx)
 	if err != nil {
@@ -23,30 +23,33 @@ func (s *Store) Check(ctx context.Context, progress func(values int)) (driver.Re
 	v := &survey{report: newReport()}
 	misplaced := func(d *driver.DamagedError) error {
 		v.add(driver.Finding{Path: d.Path, Problem: driver.ProblemMisplaced, Detail: d.Reason + ": " + d.Way,
-			Action: driver.ActionRefuse, Time: time.Now().UTC()})
+			Action: driver.ActionRefuse, Planned: true, Time: time.Now().UTC()})
 		return nil
 	}
 	if err := s.survey(ctx, v, misplaced, progress); err != nil {
 		return driver.Report{}, err
 	}
-	would := map[Policy]driver.Action{
-		Quarantine: driver.ActionQuarantine,
-		Delete:     driver.ActionDelete,
-		Refuse:     driver.ActionNone,
-	}[s.opt.Invalid]
 	for _, f := range v.damaged {
-		action := would
-		if f.content == nil {
-			action = driver.ActionNone
-		}
-		v.add(s.finding(f, action))
+		v.add(s.planned(f, s.opt.Invalid == Delete))
 	}
 	for _, f := range v.twins {
-		action := driver.ActionQuarantine
-		if s.opt.Invalid == Refuse {
-			action = driver.ActionNone
-		}
-		v.add(s.finding(f, action))
+		v.add(s.planned(f, false))
 	}
 	return v.report, nil
+}
+
+// planned is the finding of what the next Open for writing would do.
+func (s *Store) planned(f found, unlink bool) driver.Finding {
+	action := driver.ActionQuarantine
+	switch {
+	case s.opt.Invalid == Refuse:
+		action = driver.ActionRefuse
+	case f.content == nil: // an open mark: it stays
+		action = driver.ActionNone
+	case unlink:
+		action = driver.ActionDelete
+	}
+	finding := s.finding(f, action)
+	finding.Planned = true
+	return finding
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"syscall"
 	"time"
 	"unicode"
 
@@ -95,6 +96,10 @@ func (s *Store) explainOpen(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		way = ": nothing has been stored there yet"
+	case errors.Is(err, vfs.ErrNotRegular):
+		way = ": put a directory or file of its own there, not a link: it is not followed"
+	case errors.Is(err, syscall.ENOTDIR):
+		way = ": name a directory"
 	case errors.Is(err, fs.ErrPermission), isReadOnlyFS(err):
 		way = ": make it writable for this user, or open it for reading alone (mode=ro)"
 	case isNoSpace(err):

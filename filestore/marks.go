@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/holdfast-go/holdfast/driver"
+	"github.com/holdfast-go/holdfast/vfs"
 )
 
 // mark is an unresolved folder.
@@ -112,6 +113,9 @@ func (s *Store) loadMarks() error {
 // other programs' (.DS_Store).
 func (s *Store) folders() ([]string, error) {
 	entries, err := s.fs.ReadDir(quarantineDir)
+	if errors.Is(err, vfs.ErrNotRegular) {
+		return nil, s.symlink(quarantineDir)
+	}
 	if err != nil {
 		return nil, ignoreNotExist(err)
 	}

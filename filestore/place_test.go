@@ -219,3 +219,36 @@ func TestMissingBase(t *testing.T) {
 	closeStore(t, s)
 	wantValue(t, open(t, dir, &filestore.Options{ReadOnly: true}), btc, `1`)
 }
+
+// Links in the place of Holdfast's own directories and files are not followed,
+// and the error says what to do.
+func TestLinkedOwnPlaces(t *testing.T) {
+	for name, lay := range map[string]func(dir, outside string){
+		"/.holdfast":            func(dir, outside string) { link(t, dir, outside, ".holdfast") },
+		"/.holdfast/LOCK":       func(dir, outside string) { link(t, dir, filepath.Join(outside, "f"), ".holdfast/LOCK") },
+		"/.holdfast/quarantine": func(dir, outside string) { link(t, dir, outside, ".holdfast/quarantine") },
+	} {
+		dir, outside := t.TempDir(), t.TempDir()
+		write(t, outside, "f", `1`)
+		if name != "/.holdfast" {
+			must(t, os.Mkdir(filepath.Join(dir, ".holdfast"), 0o700))
+		}
+		lay(dir, outside)
+		s, err := filestore.Open(t.Context(), dir, nil)
+		if err == nil {
+			closeStore(t, s)
+		}
+		if err == nil || !strings.Contains(err.Error(), "link") || !strings.Contains(err.Error(), "not followed") {
+			t.Errorf("%s: %v", name, err)
+		}
+		left, err := os.ReadDir(outside)
+		if err != nil || len(left) != 1 {
+			t.Errorf("%s: written outside: %v, %v", name, left, err)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "f")
+	must(t, os.WriteFile(file, nil, 0o600))
+	if _, err := filestore.Open(t.Context(), file, nil); err == nil || !strings.Contains(err.Error(), "name a directory") {
+		t.Errorf("a file as base: %v", err)
+	}
+}

@@ -47,26 +47,30 @@ func OpenURL(ctx context.Context, u *url.URL, d driver.OpenOptions) (driver.Stor
 func urlPath(u *url.URL) (string, error) {
 	switch {
 	case u.Host != "" && u.Host != "localhost" && u.User == nil:
-		return "", fmt.Errorf("store URL: file://%s: names a host: write file:PATH or file:///PATH", u.Host)
+		return "", invalidURL("file://%s: names a host: write file:PATH or file:///PATH", u.Host)
 	case u.User != nil:
-		return "", errors.New("store URL: file: takes no user: write file:PATH or file:///PATH")
+		return "", invalidURL("file: takes no user: write file:PATH or file:///PATH")
 	case u.Fragment != "":
-		return "", errors.New("store URL: # begins a fragment: write %23 for a # in a path")
+		return "", invalidURL("# begins a fragment: write %%23 for a # in a path")
 	}
 	dir := u.Path
 	if u.Opaque != "" {
 		var err error
 		if dir, err = url.PathUnescape(u.Opaque); err != nil {
-			return "", errors.New("store URL: a % in the path is not followed by two hex digits: write %25 for it")
+			return "", invalidURL("a %% in the path is not followed by two hex digits: write %%25 for it")
 		}
 	}
 	if dir == "" {
-		return "", errors.New("store URL: file: names no directory: write file:./logs/data")
+		return "", invalidURL("file: names no directory: write file:./logs/data")
 	}
 	if runtime.GOOS == "windows" && len(dir) > 2 && dir[0] == '/' && dir[2] == ':' {
 		dir = strings.TrimPrefix(dir, "/") // file:///C:/x
 	}
 	return dir, nil
+}
+
+func invalidURL(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{driver.ErrInvalidURL}, args...)...)
 }
 
 func setMode(o *Options, v string) error {

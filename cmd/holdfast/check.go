@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/holdfast-go/holdfast"
+	"github.com/holdfast-go/holdfast/driver"
 )
 
 const checkHelp = `Check reads every value and what the store keeps beside them. It prints what
@@ -80,8 +81,22 @@ func (a *app) tell(r holdfast.Report, location string, done bool) error {
 		return advise(fmt.Errorf("check: %s remain: %w", counted(n, "problem"), holdfast.ErrDamaged),
 			`put a good value with "holdfast put ENTITY ID FILE", or remove it with "holdfast rm ENTITY ID"`)
 	}
-	return advise(fmt.Errorf("check: %s: %w", counted(n, "problem"), holdfast.ErrDamaged),
-		`"holdfast check --repair" does what is said above; then put good values, or remove them`)
+	return advise(fmt.Errorf("check: %s: %w", counted(n, "problem"), holdfast.ErrDamaged), repairStep(r))
+}
+
+// repairStep says what to do about a report of what was not done.
+func repairStep(r holdfast.Report) string {
+	helps := false
+	for _, f := range r.Findings {
+		if f.Action == driver.ActionRefuse {
+			return "put right what opening fails for, as it says above, then check again"
+		}
+		helps = helps || f.Action == driver.ActionQuarantine || f.Action == driver.ActionDelete
+	}
+	if helps {
+		return `"holdfast check --repair" does what is said above; then put good values, or remove them`
+	}
+	return `put a good value with "holdfast put ENTITY ID FILE", or remove it with "holdfast rm ENTITY ID"`
 }
 
 func (a *app) tellPrograms(r holdfast.Report, location string, done bool) error {

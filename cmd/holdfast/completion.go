@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -80,7 +82,9 @@ func (a *app) names(cmd *cobra.Command, entity string) []cobra.Completion {
 		if err != nil {
 			break
 		}
-		found = append(found, name)
+		if !strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }) {
+			found = append(found, name) // the shells' scripts cut at white space
+		}
 	}
 	return found
 }

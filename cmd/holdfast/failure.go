@@ -53,7 +53,7 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.Is(err, holdfast.ErrInvalidURL):
 		return exitUsage
 	case errors.Is(err, holdfast.ErrDamaged):
 		return exitDamaged
@@ -86,6 +86,7 @@ func nextStep(err error) string {
 	var known *advised
 	var damaged *driver.DamagedError
 	var of *holdfast.Error
+	errors.As(err, &of)
 	switch {
 	case errors.As(err, &usage):
 		return fmt.Sprintf("see %q", usage.command+" --help")
@@ -93,8 +94,10 @@ func nextStep(err error) string {
 		return known.next
 	case errors.Is(err, context.Canceled):
 		return "interrupted: run it again"
-	case errors.As(err, &damaged) && errors.As(err, &of) && of.ID == "":
+	case errors.As(err, &damaged) && of != nil && of.ID == "":
 		return "" // not a value but the place of many: its text knows better
+	case of != nil && of.Op == "open" && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)):
+		return "ls, get, export and check only read" // the rest its text says
 	case errors.As(err, &damaged):
 		return `"holdfast check" lists all damage`
 	case errors.Is(err, holdfast.ErrDamaged):

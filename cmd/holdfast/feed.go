@@ -53,10 +53,37 @@ func (f *feeds) open(a *app, from, symbol string) (size int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	f.waits = f.waits || from == "-"
 	f.closers = append(f.closers, in)
-	f.feeds = append(f.feeds, candle.Feed{Symbol: symbol, Source: candle.NewReader(countingReader{in, &f.read}, name)})
+	reader := candle.NewReader(countingReader{in, &f.read}, name)
+	var source candle.Source = &sorted{Reader: reader, name: name}
+	if from == "-" { // what is live may send candles once more
+		f.waits, source = true, reader
+	}
+	f.feeds = append(f.feeds, candle.Feed{Symbol: symbol, Source: source})
 	return size, nil
+}
+
+// sorted refuses a file whose rows go back in time, newest first for example:
+// all but one of them would be passed over as older than the last one handled.
+type sorted struct {
+	*candle.Reader
+	name string
+	last int64
+	err  error
+}
+
+func (s *sorted) Next() (candle.Candle, error) {
+	if s.err != nil {
+		return candle.Candle{}, s.err
+	}
+	c, err := s.Reader.Next()
+	if err == nil && c.Time < s.last {
+		s.err = &candle.RowError{Name: s.name, Line: s.Line(),
+			Err: fmt.Errorf("%s comes after %s: sort the rows by time, oldest first", minute(c.Time), minute(s.last))}
+		return candle.Candle{}, s.err
+	}
+	s.last = c.Time
+	return c, err
 }
 
 func (f *feeds) close() {
@@ -97,7 +124,7 @@ func demoCandles(settings string) (candle.Source, error) {
 		}
 	}
 	if count > maxDemo {
-		return nil, fmt.Errorf("demo: at most %d candles", maxDemo)
+		return nil, fmt.Errorf("%w: at most %d candles", errDemo, maxDemo)
 	}
 	return candle.DemoSource(int(count), seed), nil
 }

@@ -61,7 +61,10 @@ func actionText(f holdfast.Finding, done bool) string {
 	case f.Kept != "":
 		words += " in " + f.Kept
 	}
-	if f.Damage() && f.Entity != "" {
+	switch {
+	case f.Action == driver.ActionRefuse && f.Entity != "":
+		words += ": correct or move the file, or choose another policy (invalid=quarantine)"
+	case f.Damage() && f.Entity != "":
 		words += ": put a good value, or remove it"
 	}
 	return words

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,6 +27,9 @@ A line is printed for each trade when it is closed, after it is stored; the
 last one may be printed again after a crash. With --json each event is an
 object on a line, whose "kind" is restored, scheduled, opened, closed,
 cancelled, rejected or, at the end, summary.
+
+A candle that is not newer than the last one handled is skipped. The rows of a
+file must be in the order of time; a pipe may send candles once more.
 
 It ends with its input, or on SIGINT or SIGTERM after the candle in work, with
 exit status 0 and a summary. A row that cannot be read ends it with status 1.`
@@ -98,6 +102,8 @@ func (o *liveOptions) check() (live.Strategy, error) {
 		return nil, fmt.Errorf("--max-positions %d: it takes 0 or more", o.maxPositions)
 	case o.maxPositions > 0 && o.risk == "":
 		return nil, errors.New("--max-positions needs a --risk profile to count in")
+	case strings.Contains(o.risk, "/") || o.risk == "." || o.risk == "..":
+		return nil, fmt.Errorf("--risk %s: a name without \"/\", and not \".\" or \"..\"", quote(o.risk))
 	case !(o.fee >= 0 && o.fee < 100):
 		return nil, fmt.Errorf("--fee %v: it takes a percentage from 0 to below 100", o.fee)
 	}
@@ -106,6 +112,9 @@ func (o *liveOptions) check() (live.Strategy, error) {
 
 func (a *app) live(cmd *cobra.Command, o liveOptions, strategy live.Strategy) error {
 	feeds, err := a.openFeeds(o.candles, o.symbols)
+	if errors.Is(err, errDemo) {
+		return misused(cmd, fmt.Errorf("--candles: %w", err))
+	}
 	if err != nil {
 		return fmt.Errorf("live: --candles: %w", err)
 	}

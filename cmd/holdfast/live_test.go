@@ -46,7 +46,7 @@ func TestLiveTradesAndContinues(t *testing.T) {
 	second := live(store, 1100)
 	if !strings.Contains(second, "continues with") || !strings.Contains(second, "last candle 2024-01-01 08:19") ||
 		!strings.Contains(second, "600 candles handled, 500 skipped") ||
-		!strings.Contains(second, "\n  cursor/sma-cross\n  ledger/sma-cross\n  schedule/sma-cross\n  signal/sma-cross\n  risk/r\n") {
+		!strings.Contains(second, "\n  cursor/sma-cross\n  ledger/sma-cross\n  risk/r\n  signal/sma-cross\n") {
 		t.Errorf("second run:\n%s", second)
 	}
 	all := live(whole, 1100)
@@ -135,12 +135,8 @@ func TestLiveBadInputs(t *testing.T) {
 		from  string
 		words []string
 	}{
-		"no file":      {filepath.Join(folder, "none.csv"), []string{"none.csv", "no such file", "or - for stdin"}},
-		"directory":    {folder, []string{"is a directory"}},
-		"demo count":   {"demo:?candles=many", []string{"demo:?candles=N&seed=N"}},
-		"demo name":    {"demo:?count=3", []string{"demo:?candles=N&seed=N"}},
-		"demo garbage": {"demo:3", []string{"demo:?candles=N&seed=N"}},
-		"demo too big": {"demo:?candles=999999999", []string{"at most"}},
+		"no file":   {filepath.Join(folder, "none.csv"), []string{"none.csv", "no such file", "or - for stdin"}},
+		"directory": {folder, []string{"is a directory"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			invoke(t, "", store, "live", "--candles", c.from, "--symbol", "S").fails(t, exitFailed, c.words...)
@@ -149,7 +145,7 @@ func TestLiveBadInputs(t *testing.T) {
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Errorf("the store was made: %v", err)
 	}
-	invoke(t, "", store, "live", "--candles", "demo:", "--symbol", "S", "--risk", "../r").fails(t, exitFailed, "invalid name", "../r")
+	invoke(t, "", store, "live", "--candles", "demo:", "--symbol", "S", "--risk", "../r").fails(t, exitUsage, "--risk", "../r")
 	invoke(t, "PK\x03\x04", store, "live", "--candles", "-", "--symbol", "S").fails(t, exitFailed, "zip")
 }
 

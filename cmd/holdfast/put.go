@@ -13,8 +13,9 @@ import (
 
 const putHelp = `Put stores one value: the bytes of FILE, or of stdin, which must be one JSON
 value of at most 64 MiB. They are kept as they are, white space included. When
-the exit status is 0 the value is durable. null clears a value, which is not
-the same as removing it.
+the exit status is 0 the value is as durable as the store makes it: in files,
+safe from a power cut. null clears a value, which is not the same as removing
+it.
 
 Data that is not JSON is refused, and nothing is changed. Put prints nothing.`
 

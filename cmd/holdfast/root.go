@@ -80,6 +80,11 @@ func newRoot(a *app) *cobra.Command {
 
 // misused marks err as wrong usage of cmd.
 func misused(cmd *cobra.Command, err error) error {
+	// pflag repeats what package strconv says to programmers.
+	if before, after, found := strings.Cut(err.Error(), "strconv."); found {
+		_, why, _ := strings.Cut(after, "\": ")
+		err = errors.New(before + why)
+	}
 	return &usageError{command: cmd.CommandPath(), err: fmt.Errorf("%s: %w", commandName(cmd), err)}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -115,7 +116,11 @@ func (d *desk) printTrade(e live.Event) {
 
 // summarise prints what came of the run, and where its state lies.
 func (d *desk) summarise(ctx context.Context) error {
-	doc := summary{Kind: "summary", Location: d.store.Properties().Location, Entities: d.entities()}
+	doc := summary{Kind: "summary", Location: d.store.Properties().Location}
+	var err error
+	if doc.Entities, err = d.entities(ctx); err != nil {
+		return err
+	}
 	for _, symbol := range d.options.symbols {
 		r := d.runners[symbol]
 		s, err := r.Summary(ctx)
@@ -129,7 +134,7 @@ func (d *desk) summarise(ctx context.Context) error {
 		return nil
 	}
 	for _, s := range doc.Symbols {
-		d.print("\n%s %s: %s handled, %s skipped as already handled\n"+
+		d.print("\n%s %s: %s handled, %s skipped as not newer\n"+
 			"%s: %s won, %s lost, %+.2f %% in all; now %s\n",
 			oneLine(s.Symbol), s.Strategy, counted(s.Handled, "candle"), thousands(int64(s.Skipped)),
 			counted(s.Trades, "trade"), thousands(int64(s.Wins)), thousands(int64(s.Losses)), s.PnlPercent,
@@ -139,16 +144,23 @@ func (d *desk) summarise(ctx context.Context) error {
 	return nil
 }
 
-// entities are the names under which the state of the run is found.
-func (d *desk) entities() []string {
-	var names []string
+// entities are the names under which the state of the run is found, as far as
+// there is any.
+func (d *desk) entities(ctx context.Context) ([]string, error) {
+	ours := []string{"risk/" + d.options.risk}
 	for _, prefix := range []string{"cursor", "ledger", "schedule", "signal"} {
-		names = append(names, prefix+"/"+d.options.strategy)
+		ours = append(ours, prefix+"/"+d.options.strategy)
 	}
-	if d.options.risk != "" {
-		names = append(names, "risk/"+d.options.risk)
+	names := []string{}
+	for entity, err := range d.store.Entities(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if slices.Contains(ours, entity) {
+			names = append(names, entity)
+		}
 	}
-	return names
+	return names, nil
 }
 
 // minute writes a candle's time for people.

@@ -40,6 +40,12 @@ var misuses = []struct{ args, word string }{
 	{"live --candles - --symbol S --candles - --symbol T", "one symbol only"},
 	{"live --candles demo: --symbol S --strategy nosuch", "use one of pullback, sma-cross"},
 	{"live --candles demo: --symbol S --strategy ../x", "use one of pullback, sma-cross"},
+	{"live --candles demo:?candles=many --symbol S", "demo:?candles=N&seed=N"},
+	{"live --candles demo:?count=3 --symbol S", "demo:?candles=N&seed=N"},
+	{"live --candles demo:3 --symbol S", "demo:?candles=N&seed=N"},
+	{"live --candles demo:?candles=999999999 --symbol S", "at most"},
+	{"live --candles demo: --symbol S --risk ../r", "--risk"},
+	{"live --candles demo: --symbol S --fee x", `invalid argument "x" for "--fee" flag: invalid syntax`},
 	{"live --candles demo: --symbol S --max-positions 1", "needs a --risk"},
 	{"live --candles demo: --symbol S --max-positions -1 --risk r", "0 or more"},
 	{"live --candles demo: --symbol S --fee 100", "--fee 100"},
@@ -116,7 +122,7 @@ func TestStoreComesFromFlagThenEnvironmentThenDefault(t *testing.T) {
 
 func TestBadStores(t *testing.T) {
 	for _, c := range []struct{ store, word string }{
-		{"nosuch:x", `unknown store scheme "nosuch": use one of file, mem`},
+		{"nosuch:x", `unknown scheme "nosuch": use one of file, mem`},
 		{"./data", "write file:PATH"},
 		{"", "write file:PATH"},
 		{"file:", "names no directory"},
@@ -127,7 +133,7 @@ func TestBadStores(t *testing.T) {
 	} {
 		t.Run(c.store, func(t *testing.T) {
 			r := invoke(t, "1", "--store", c.store, "put", "a", "b")
-			r.fails(t, exitFailed, "open: ", c.word)
+			r.fails(t, exitUsage, "open: ", c.word)
 			if strings.Contains(r.err, "secret") {
 				t.Errorf("stderr %q tells the password", r.err)
 			}
