@@ -4,7 +4,7 @@
 //
 // The required part is [Store], four methods. All else is a capability, a
 // small interface that a Store may also have: [Deleter], [Lister], [Applier],
-// [Watcher], [Recoverer], [Checker], [Describer], [io.Closer]. Package
+// [Historian], [Watcher], [Recoverer], [Checker], [Describer], [io.Closer]. Package
 // holdfast finds a capability by assertion on the value it was given, never by
 // unwrapping it (beneath an encrypting wrapper that would write plain text),
 // and answers errors.ErrUnsupported where it is missing.
@@ -126,6 +126,22 @@ type Applier interface {
 	// (Properties.Batch says so): it answers errors.ErrUnsupported to anything
 	// wider, before it has changed anything.
 	Apply(ctx context.Context, conds []Cond, ops []Op) error
+}
+
+// Version is a state that a value has had. Of a removal, Record has the key and
+// the time alone.
+type Version struct {
+	Record
+	Deleted bool
+}
+
+// Historian keeps former states of values.
+type Historian interface {
+	// History yields the states of a value, the newest first, without a gap as
+	// far back as the backend keeps them: a snapshot of the moment of the call
+	// or of the first step. The newest is what Get finds, or a removal. Nothing
+	// is yielded of a value that never was. An error ends the sequence.
+	History(ctx context.Context, k Key) iter.Seq2[Version, error]
 }
 
 // Change tells that a value was put or removed.

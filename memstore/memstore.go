@@ -30,15 +30,21 @@ func init() {
 
 // Store keeps values in memory. Its zero value is not ready: use New.
 type Store struct {
-	mu     sync.RWMutex
-	values map[driver.Key]driver.Record
-	seq    uint64 // of changes: the next revision
-	closed bool
-	hub    watch.Hub
+	mu      sync.RWMutex
+	values  map[driver.Key]driver.Record
+	history map[driver.Key][]driver.Version // the oldest first
+	seq     uint64                          // of changes: the next revision
+	closed  bool
+	hub     watch.Hub
 }
 
+// kept is how many states of each value History goes back.
+const kept = 16
+
 // New makes an empty store.
-func New() *Store { return &Store{values: map[driver.Key]driver.Record{}} }
+func New() *Store {
+	return &Store{values: map[driver.Key]driver.Record{}, history: map[driver.Key][]driver.Version{}}
+}
 
 // Init implements driver.Store.
 func (s *Store) Init(ctx context.Context, entity string) error {
@@ -173,20 +179,38 @@ func (s *Store) Apply(ctx context.Context, conds []driver.Cond, ops []driver.Op)
 // the order of the changes.
 func (s *Store) change(op driver.Op) {
 	s.seq++
+	v := driver.Version{Record: driver.Record{Key: op.Key, ModTime: time.Now()}, Deleted: op.Delete}
 	if op.Delete {
 		if _, ok := s.values[op.Key]; !ok {
 			return
 		}
 		delete(s.values, op.Key)
 	} else {
-		s.values[op.Key] = driver.Record{
-			Key:     op.Key,
-			Data:    slices.Clone(op.Data),
-			Rev:     strconv.FormatUint(s.seq, 10),
-			ModTime: time.Now(),
+		v.Data, v.Rev = slices.Clone(op.Data), strconv.FormatUint(s.seq, 10)
+		s.values[op.Key] = v.Record
+	}
+	h := append(s.history[op.Key], v)
+	s.history[op.Key] = h[max(0, len(h)-kept):]
+	s.hub.Publish(op.Key, op.Delete)
+}
+
+// History implements driver.Historian: the last 16 states of the value.
+func (s *Store) History(ctx context.Context, k driver.Key) iter.Seq2[driver.Version, error] {
+	return func(yield func(driver.Version, error) bool) {
+		if err := first(ctx.Err(), driver.ValidateKey(k), s.open()); err != nil {
+			yield(driver.Version{}, err)
+			return
+		}
+		s.mu.RLock()
+		versions := slices.Clone(s.history[k])
+		s.mu.RUnlock()
+		for _, v := range slices.Backward(versions) {
+			v.Data = slices.Clone(v.Data)
+			if !yield(v, nil) {
+				return
+			}
 		}
 	}
-	s.hub.Publish(op.Key, op.Delete)
 }
 
 // Watch implements driver.Watcher.

@@ -57,6 +57,9 @@ func driverCalls() []driverCall {
 		{"Apply", applier, func(ctx context.Context, d driver.Store) error {
 			return d.(driver.Applier).Apply(ctx, nil, []driver.Op{{Key: there, Data: []byte(`2`)}})
 		}},
+		{"History", historian, func(ctx context.Context, d driver.Store) error {
+			return firstError(d.(driver.Historian).History(ctx, there))
+		}},
 		{"Watch", watcher, func(ctx context.Context, d driver.Store) error {
 			return firstError(d.(driver.Watcher).Watch(ctx, there.Entity))
 		}},

@@ -146,6 +146,16 @@ func (h *handle) gated(seq iter.Seq2[string, error]) iter.Seq2[string, error] {
 	}
 }
 
+func (h *handle) History(ctx context.Context, k driver.Key) iter.Seq2[driver.Version, error] {
+	return func(yield func(driver.Version, error) bool) {
+		if err := context.Cause(h.life); err != nil {
+			yield(driver.Version{}, err)
+			return
+		}
+		h.mem.History(ctx, k)(yield)
+	}
+}
+
 func (h *handle) Watch(ctx context.Context, entity string) iter.Seq2[driver.Change, error] {
 	inner, cancel := context.WithCancelCause(ctx)
 	context.AfterFunc(h.life, func() { cancel(driver.ErrClosed) })

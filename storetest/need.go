@@ -14,6 +14,7 @@ const (
 	lister
 	applier  // of single keys at least
 	anyBatch // over keys and entities
+	historian
 	watcher
 	checker
 	closer
@@ -33,6 +34,7 @@ func (su *suite) lacks(s driver.Store, n need) string {
 		{lister, is[driver.Lister](s), "driver.Lister"},
 		{applier, scope != driver.BatchNone, "driver.Applier"},
 		{anyBatch, scope == driver.BatchAny, "driver.Applier over several keys"},
+		{historian, is[driver.Historian](s), "driver.Historian"},
 		{watcher, is[driver.Watcher](s), "driver.Watcher"},
 		{checker, is[driver.Checker](s), "driver.Checker"},
 		{closer, is[io.Closer](s), "io.Closer"},

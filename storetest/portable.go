@@ -222,6 +222,7 @@ func (s *subject) portableUnsupported() {
 			{is[driver.Lister](s.store), "All", func() error { return firstError(c.All(s.ctx)) }},
 			{is[driver.Lister](s.store), "Entities", func() error { return firstError(p.Entities(s.ctx)) }},
 			{is[driver.Applier](s.store), "Update", func() error { return c.Update(s.ctx, "there", zero) }},
+			{is[driver.Historian](s.store), "History", func() error { return firstError(c.History(s.ctx, "there")) }},
 			{is[driver.Watcher](s.store), "Watch", func() error { return firstError(c.Watch(s.ctx)) }},
 			{is[driver.Checker](s.store), "Check", func() error { _, err := p.Check(s.ctx, nil); return err }},
 		} {

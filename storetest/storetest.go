@@ -104,6 +104,7 @@ func groups() []group {
 		{"Ownership", ownershipCases()},
 		{"Revision", revisionCases()},
 		{"Apply", applyCases()},
+		{"History", historyCases()},
 		{"Concurrency", concurrencyCases()},
 		{"Watch", watchCases()},
 		{"Properties", propertyCases()},

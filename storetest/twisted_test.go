@@ -21,6 +21,7 @@ type twisted struct {
 	ids      func(context.Context, string) iter.Seq2[string, error]
 	entities func(context.Context) iter.Seq2[string, error]
 	apply    func(context.Context, []driver.Cond, []driver.Op) error
+	history  func(context.Context, driver.Key) iter.Seq2[driver.Version, error]
 	watch    func(context.Context, string) iter.Seq2[driver.Change, error]
 	props    func() driver.Properties
 }
@@ -28,7 +29,7 @@ type twisted struct {
 func newTwisted(h *handle) *twisted {
 	return &twisted{
 		handle: h, init: h.Init, get: h.Get, has: h.Has, put: h.Put, del: h.Delete, clear: h.Clear,
-		ids: h.IDs, entities: h.Entities, apply: h.Apply, watch: h.Watch, props: h.Properties,
+		ids: h.IDs, entities: h.Entities, apply: h.Apply, history: h.History, watch: h.Watch, props: h.Properties,
 	}
 }
 
@@ -48,6 +49,9 @@ func (w *twisted) IDs(ctx context.Context, e string) iter.Seq2[string, error] {
 func (w *twisted) Entities(ctx context.Context) iter.Seq2[string, error] { return w.entities(ctx) }
 func (w *twisted) Apply(ctx context.Context, conds []driver.Cond, ops []driver.Op) error {
 	return w.apply(ctx, conds, ops)
+}
+func (w *twisted) History(ctx context.Context, k driver.Key) iter.Seq2[driver.Version, error] {
+	return w.history(ctx, k)
 }
 func (w *twisted) Watch(ctx context.Context, e string) iter.Seq2[driver.Change, error] {
 	return w.watch(ctx, e)
