@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/atomicfile"
+	"github.com/holdfast-go/holdfast/internal/testtool"
 	"github.com/holdfast-go/holdfast/vfs"
 	"github.com/holdfast-go/holdfast/vfs/faultfs"
 )
@@ -218,32 +218,12 @@ func writeAndStop(dir string) {
 func TestSweepAfterKill(t *testing.T) {
 	fsys, dir := open(t)
 	put(t, fsys, "x", "old")
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "ATOMICFILE_TEST_STUCK="+dir)
-	cmd.Stderr = os.Stderr
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stdin.Close()
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.ReadFull(stdout, make([]byte, len("writing\n"))); err != nil {
-		t.Fatal(err)
-	}
+	kill := testtool.Child(t, "ATOMICFILE_TEST_STUCK="+dir, "writing")
 	later := time.Now().Add(1000 * time.Hour)
 	if removed, err := atomicfile.Sweep(fsys, ".", later, nil); err != nil || removed != nil {
 		t.Errorf("a live writer's: removed %q %v", removed, err)
 	}
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	cmd.Wait()
+	kill()
 	wantContent(t, fsys, "x", "old")
 	removed, err := atomicfile.Sweep(fsys, ".", time.Now(), nil)
 	if err != nil || len(removed) != 1 || !strings.HasSuffix(removed[0], "-x") {

@@ -1,6 +1,7 @@
-// Package memstore is the reference backend: every capability, in memory, in
-// as few lines as make its meaning plain. It is for tests, for mocks, and for
-// reading beside the contract in package driver. Importing it registers the
+// Package memstore is the reference backend: every capability that memory can
+// have (there is nothing to recover or to check), in as few lines as make its
+// meaning plain. It is for tests, for mocks, and for reading beside the contract
+// in package driver. Importing it registers the
 // URL scheme "mem:"; each Open makes a store of its own, which is gone with the
 // process.
 package memstore

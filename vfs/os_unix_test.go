@@ -8,13 +8,13 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/internal/testtool"
 	"github.com/holdfast-go/holdfast/vfs"
 )
 
@@ -358,29 +358,9 @@ func TestKillFreesTheLock(t *testing.T) {
 	}
 	defer f.Close()
 
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "VFS_TEST_HOLD_LOCK="+dir)
-	cmd.Stderr = os.Stderr
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stdin.Close()
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.ReadFull(stdout, make([]byte, len("locked\n"))); err != nil {
-		t.Fatal(err)
-	}
+	kill := testtool.Child(t, "VFS_TEST_HOLD_LOCK="+dir, "locked")
 	wantErr(t, "while the child lives", f.TryLock(), vfs.ErrLocked)
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	cmd.Wait()
+	kill()
 	if err := f.TryLock(); err != nil {
 		t.Errorf("after kill -9: %v", err)
 	}
