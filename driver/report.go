@@ -18,6 +18,10 @@ const (
 	ProblemStaleTemp  Problem = "stale-temp"   // left behind by a writer that died
 	ProblemMisplaced  Problem = "misplaced"    // a link, a name or a directory that may hide values
 	ProblemKept       Problem = "quarantined"  // moved to quarantine earlier and not yet resolved
+	ProblemEdited     Problem = "edited"       // valid, but not what the store wrote: changed by another hand
+	ProblemMissing    Problem = "missing"      // gone, though it was never removed through the store
+	ProblemChecksum   Problem = "checksum"     // valid, but not what was written, and no hand has touched it: bit rot
+	ProblemJournal    Problem = "journal"      // a damaged stretch of the journal or of its snapshot
 )
 
 // Action is what was done about a problem.
@@ -31,6 +35,8 @@ const (
 	ActionSweep      Action = "swept"       // a temporary file removed
 	ActionResolve    Action = "resolved"    // a good value is in place again
 	ActionRefuse     Action = "refused"     // the store does not open before it is put right
+	ActionAdopt      Action = "adopted"     // taken over as a change of the value
+	ActionRestore    Action = "restored"    // the last acknowledged value is in place again
 )
 
 // Finding is one problem and what was done about it, or would be.
@@ -50,7 +56,13 @@ type Finding struct {
 // that may hide some, as against a leftover that harms nobody and a value that
 // has been put right or deleted.
 func (f Finding) Damage() bool {
-	return f.Problem != ProblemStaleTemp && (f.Planned || f.Action != ActionResolve && f.Action != ActionDelete)
+	switch {
+	case f.Problem == ProblemStaleTemp, f.Action == ActionAdopt, f.Problem == ProblemMissing:
+		return false
+	case f.Planned:
+		return true
+	}
+	return f.Action != ActionResolve && f.Action != ActionDelete && f.Action != ActionRestore
 }
 
 // Report is what a recovery or a check found and did.
@@ -58,6 +70,10 @@ type Report struct {
 	Entities int       `json:"entities"` // looked at
 	Values   int       `json:"values"`   // looked at, damaged ones included
 	Findings []Finding `json:"findings"`
+
+	// History tells how far back history reaches; nil if the backend keeps
+	// none.
+	History *Retention `json:"history,omitempty"`
 }
 
 // Damaged counts the findings that are damage.
