@@ -2,6 +2,18 @@
 
 package vfs
 
+import "os"
+
 // CreateDir is what OpenOS does for OSOptions.Create, with the sync of one
 // directory handed in, so that a test can watch it and fail it.
 var CreateDir = createDirBy
+
+// StatNames is what StatDir does with the names that it has listed, so that a
+// test can have some vanish meanwhile.
+func StatNames(dir *os.File, names []string) ([]Info, error) {
+	list, err := statNames(int(dir.Fd()), names)
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}

@@ -32,6 +32,10 @@ type OSOptions struct {
 // durable when they return, a new file's name is after [File.Sync], and SyncDir
 // only checks that the directory is there.
 //
+// What it returns is a [DirStater] on Linux, macOS and the BSDs, and an
+// [AllSyncer] on Linux, where SyncAll needs Linux 5.17 and ext4, XFS, btrfs or
+// tmpfs, and answers errors.ErrUnsupported elsewhere.
+//
 // Errors: fs.ErrNotExist if dir is missing and Create is false; ENOTDIR if it
 // is not a directory; errors.ErrUnsupported on systems other than Linux, macOS,
 // the BSDs and Windows.

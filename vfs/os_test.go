@@ -32,7 +32,7 @@ func eachWay(t *testing.T, f func(t *testing.T, fsys vfs.FS, dir string)) {
 	})
 }
 
-func open(t *testing.T, dir string) vfs.FS {
+func open(t testing.TB, dir string) vfs.FS {
 	t.Helper()
 	fsys, err := vfs.OpenOS(dir, nil)
 	if err != nil {

@@ -1,6 +1,7 @@
 package vfs_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,8 +14,8 @@ import (
 	"github.com/holdfast-go/holdfast/vfs"
 )
 
-// createAndDatasync is what the traced process does.
-func createAndDatasync(dir string) error {
+// createAndSync is what the traced process does.
+func createAndSync(dir string) error {
 	fsys, err := vfs.OpenOS(dir, &vfs.OSOptions{Create: true})
 	if err != nil {
 		return err
@@ -23,14 +24,20 @@ func createAndDatasync(dir string) error {
 	if err != nil {
 		return err
 	}
-	return vfs.Datasync(f)
+	if err := vfs.Datasync(f); err != nil {
+		return err
+	}
+	if err := vfs.SyncAll(fsys); !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	return nil
 }
 
 // Seen from the kernel: syncs that only seem to happen would pass every other
 // test.
 func TestSyncsReachTheKernel(t *testing.T) {
 	if dir := os.Getenv("VFS_TEST_TRACED"); dir != "" {
-		if err := createAndDatasync(dir); err != nil {
+		if err := createAndSync(dir); err != nil {
 			t.Fatal(err)
 		}
 		return
@@ -43,8 +50,30 @@ func TestSyncsReachTheKernel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, trace := filepath.Join(top, "a", "b"), filepath.Join(t.TempDir(), "trace")
-	cmd := exec.Command(strace, "-f", "-y", "-o", trace, "-e", "trace=fsync,fdatasync", os.Args[0], "-test.run=^"+t.Name()+"$")
+	dir := filepath.Join(top, "a", "b")
+	want := []string{fmt.Sprintf(`fdatasync\(\d+<%s>`, regexp.QuoteMeta(filepath.Join(dir, "x")))}
+	if vfs.SyncAll(open(t, top)) == nil {
+		root := regexp.QuoteMeta(dir)
+		want = append(want, fmt.Sprintf(`(?s)syncfs\(\d+<%s>.*fsync\(\d+<%s>`, root, root))
+	}
+	for d := dir; d != "/"; {
+		d = filepath.Dir(d)
+		want = append(want, fmt.Sprintf(`fsync\(\d+<%s>`, regexp.QuoteMeta(d)))
+	}
+	b := traced(t, strace, dir)
+	for _, call := range want {
+		if !regexp.MustCompile(call).Match(b) {
+			t.Errorf("no %s in\n%s", call, b)
+		}
+	}
+}
+
+// traced runs the calling test in another process, which has dir to work on, and
+// returns its syncs.
+func traced(t *testing.T, strace, dir string) []byte {
+	t.Helper()
+	trace := filepath.Join(t.TempDir(), "trace")
+	cmd := exec.Command(strace, "-f", "-y", "-o", trace, "-e", "trace=fsync,fdatasync,syncfs", os.Args[0], "-test.run=^"+t.Name()+"$")
 	cmd.Env = append(os.Environ(), "VFS_TEST_TRACED="+dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		if strings.Contains(string(out), "--- FAIL") {
@@ -56,14 +85,5 @@ func TestSyncsReachTheKernel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{fmt.Sprintf(`fdatasync\(\d+<%s>`, regexp.QuoteMeta(filepath.Join(dir, "x")))}
-	for d := dir; d != "/"; {
-		d = filepath.Dir(d)
-		want = append(want, fmt.Sprintf(`fsync\(\d+<%s>`, regexp.QuoteMeta(d)))
-	}
-	for _, call := range want {
-		if !regexp.MustCompile(call).Match(b) {
-			t.Errorf("no %s in\n%s", call, b)
-		}
-	}
+	return b
 }

@@ -19,7 +19,8 @@ import (
 // the root itself. No name, and no symbolic link met on the way, leads out of
 // the root: such a call fails.
 //
-// Durability: nothing but [File.Sync] and [FS.SyncDir] makes anything durable.
+// Durability: nothing but [File.Sync] and [FS.SyncDir] makes anything durable
+// (and [SyncAll], which stands for many of both, where an FS has it).
 // File.Sync covers the bytes and metadata of one file, not its name; SyncDir
 // covers the names in one directory (creations, renames, removals), not what
 // the files hold. Windows, which cannot sync a directory, makes Mkdir, Rename and

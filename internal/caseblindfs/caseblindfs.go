@@ -100,6 +100,12 @@ func (f *FS) Lstat(name string) (fs.FileInfo, error) { return on(f, name, f.inne
 // ReadDir implements [vfs.FS].
 func (f *FS) ReadDir(name string) ([]fs.DirEntry, error) { return on(f, name, f.inner.ReadDir) }
 
+// StatDir implements [vfs.DirStater], as [vfs.StatDir] answers for the inner
+// file system: with names as they are spelled there, like ReadDir.
+func (f *FS) StatDir(name string) ([]vfs.Info, error) {
+	return on(f, name, func(name string) ([]vfs.Info, error) { return vfs.StatDir(f.inner, name) })
+}
+
 // Mkdir implements [vfs.FS].
 func (f *FS) Mkdir(name string, perm fs.FileMode) error {
 	return do(f, name, func(name string) error { return f.inner.Mkdir(name, perm) })
@@ -130,6 +136,10 @@ func (f *FS) Chtimes(name string, mtime time.Time) error {
 
 // SyncDir implements [vfs.FS].
 func (f *FS) SyncDir(name string) error { return do(f, name, f.inner.SyncDir) }
+
+// SyncAll implements [vfs.AllSyncer], as [vfs.SyncAll] answers for the inner
+// file system.
+func (f *FS) SyncAll() error { return vfs.SyncAll(f.inner) }
 
 // Close implements [vfs.FS].
 func (f *FS) Close() error { return f.inner.Close() }

@@ -99,6 +99,39 @@ func TestOneFileInAnyCase(t *testing.T) {
 	wantNames(t, fsys, ".")
 }
 
+func TestCapabilities(t *testing.T) {
+	fsys := open(t)
+	if err := fsys.Mkdir("Signal", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	put(t, fsys, "signal/Ab.json", "12")
+	list, err := vfs.StatDir(fsys, "SIGNAL")
+	if err != nil || len(list) != 1 || list[0].Name != "Ab.json" || list[0].Size != 2 {
+		t.Errorf("got %+v %v", list, err)
+	}
+	if _, err := vfs.StatDir(fsys, "absent"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("absent: %v", err)
+	}
+	if got, err := vfs.Stat(fsys, "signal/AB.JSON"); err != nil || got != list[0] {
+		t.Errorf("got %+v %v, want %+v", got, err, list[0])
+	}
+
+	in := &syncer{}
+	if err := vfs.SyncAll(caseblindfs.New(in)); err != nil || in.synced != 1 {
+		t.Errorf("synced %d times, %v", in.synced, err)
+	}
+	if err := vfs.SyncAll(caseblindfs.New(struct{ vfs.FS }{})); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("where the inner one cannot: %v", err)
+	}
+}
+
+type syncer struct {
+	vfs.FS
+	synced int
+}
+
+func (s *syncer) SyncAll() error { s.synced++; return nil }
+
 func TestFoldingIsUnicodes(t *testing.T) {
 	fsys := open(t)
 	put(t, fsys, "ÉΣ", "1")

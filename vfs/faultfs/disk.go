@@ -72,6 +72,14 @@ func (d *Disk) Chtimes(name string, mtime time.Time) error { return d.inner.Chti
 // SyncDir implements [vfs.FS].
 func (d *Disk) SyncDir(name string) error { return d.inner.SyncDir(name) }
 
+// StatDir implements [vfs.DirStater], as [vfs.StatDir] answers for the inner
+// file system.
+func (d *Disk) StatDir(name string) ([]vfs.Info, error) { return vfs.StatDir(d.inner, name) }
+
+// SyncAll implements [vfs.AllSyncer], as [vfs.SyncAll] answers for the inner
+// file system. It takes no room.
+func (d *Disk) SyncAll() error { return vfs.SyncAll(d.inner) }
+
 // Close implements [vfs.FS].
 func (d *Disk) Close() error { return d.inner.Close() }
 

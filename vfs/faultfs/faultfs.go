@@ -187,5 +187,24 @@ func (f *FS) SyncDir(name string) error {
 	return f.inner.SyncDir(name)
 }
 
+// StatDir implements [vfs.DirStater]. Where the inner file system has no such
+// method it answers as [vfs.StatDir] does, still in one call: the ReadDir
+// beneath is not counted.
+func (f *FS) StatDir(name string) ([]vfs.Info, error) {
+	if e := f.call(OpStatDir, name); e != nil {
+		return nil, e.Err
+	}
+	return vfs.StatDir(f.inner, name)
+}
+
+// SyncAll implements [vfs.AllSyncer]: errors.ErrUnsupported where the inner file
+// system has no such method.
+func (f *FS) SyncAll() error {
+	if e := f.call(OpSyncAll, "."); e != nil {
+		return e.Err
+	}
+	return vfs.SyncAll(f.inner)
+}
+
 // Close closes the inner file system; no rule fails it.
 func (f *FS) Close() error { return f.inner.Close() }

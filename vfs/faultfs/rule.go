@@ -10,7 +10,9 @@ import (
 // Op names a call of [vfs.FS] or [vfs.File].
 type Op string
 
-// The calls. A [vfs.Datasyncer]'s Datasync counts as OpSync.
+// The calls. A [vfs.Datasyncer]'s Datasync counts as OpSync. OpStatDir and
+// OpSyncAll are [vfs.StatDir] and [vfs.SyncAll], whether the inner file system
+// has the methods or not; the path of a SyncAll is ".".
 const (
 	OpOpenFile Op = "OpenFile"
 	OpLstat    Op = "Lstat"
@@ -20,6 +22,8 @@ const (
 	OpRemove   Op = "Remove"
 	OpChtimes  Op = "Chtimes"
 	OpSyncDir  Op = "SyncDir"
+	OpStatDir  Op = "StatDir"
+	OpSyncAll  Op = "SyncAll"
 
 	OpRead     Op = "Read"
 	OpWrite    Op = "Write"
@@ -36,7 +40,7 @@ const (
 // Ops lists every Op, for a test that tries them all.
 func Ops() []Op {
 	return []Op{
-		OpOpenFile, OpLstat, OpReadDir, OpMkdir, OpRename, OpRemove, OpChtimes, OpSyncDir,
+		OpOpenFile, OpLstat, OpReadDir, OpMkdir, OpRename, OpRemove, OpChtimes, OpSyncDir, OpStatDir, OpSyncAll,
 		OpRead, OpWrite, OpReadAt, OpWriteAt, OpClose, OpStat, OpSync, OpTruncate, OpChmod, OpTryLock,
 	}
 }
