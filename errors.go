@@ -12,6 +12,7 @@ import (
 var (
 	ErrNotFound    = driver.ErrNotFound
 	ErrDamaged     = driver.ErrDamaged
+	ErrNotKept     = driver.ErrNotKept
 	ErrLocked      = driver.ErrLocked
 	ErrConflict    = driver.ErrConflict
 	ErrFenced      = driver.ErrFenced

@@ -135,7 +135,8 @@ type Version struct {
 	Deleted bool
 }
 
-// Historian keeps former states of values.
+// Historian keeps former states of values. Where a backend may be opened without
+// history, Properties.History tells, and History yields errors.ErrUnsupported.
 type Historian interface {
 	// History yields the states of a value, the newest first, without a gap as
 	// far back as the backend keeps them: a snapshot of the moment of the call
@@ -181,6 +182,7 @@ type Properties struct {
 	ExactBytes  bool       `json:"exactBytes"`  // data round-trips byte for byte, not only value for value
 	AtomicClear bool       `json:"atomicClear"` // Clear happens whole or not at all
 	Batch       BatchScope `json:"batch"`       // how wide Apply is
+	History     bool       `json:"history"`     // former states are kept, see Historian
 	Shared      bool       `json:"shared"`      // several processes may use it at once
 	ReadOnly    bool       `json:"readOnly"`    // opened for reading alone
 	MaxData     int64      `json:"maxData"`     // largest value in bytes

@@ -14,6 +14,9 @@ var (
 	// ErrDamaged: there is a value, but not one that can be read as it was
 	// written. It stays so until it is repaired, overwritten or removed.
 	ErrDamaged = errors.New("damaged")
+	// ErrNotKept: history does not reach back to the state that is asked for, so
+	// that it is not known whether there was a value.
+	ErrNotKept = errors.New("not kept in history")
 	// ErrLocked: another process has the store open for writing.
 	ErrLocked = errors.New("locked by another process")
 	// ErrConflict: a condition on a revision did not hold; nothing changed.

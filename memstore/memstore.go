@@ -222,7 +222,7 @@ func (s *Store) Watch(ctx context.Context, entity string) iter.Seq2[driver.Chang
 // Properties implements driver.Describer.
 func (s *Store) Properties() driver.Properties {
 	return driver.Properties{
-		Backend: "mem", Location: "memory", ExactBytes: true, AtomicClear: true,
+		Backend: "mem", Location: "memory", ExactBytes: true, AtomicClear: true, History: true,
 		Batch: driver.BatchAny, MaxData: driver.MaxData,
 		Notes: []string{"gone with the process"},
 	}

@@ -34,7 +34,7 @@ func (su *suite) lacks(s driver.Store, n need) string {
 		{lister, is[driver.Lister](s), "driver.Lister"},
 		{applier, scope != driver.BatchNone, "driver.Applier"},
 		{anyBatch, scope == driver.BatchAny, "driver.Applier over several keys"},
-		{historian, is[driver.Historian](s), "driver.Historian"},
+		{historian, is[driver.Historian](s) && keepsHistory(s), "driver.Historian"},
 		{watcher, is[driver.Watcher](s), "driver.Watcher"},
 		{checker, is[driver.Checker](s), "driver.Checker"},
 		{closer, is[io.Closer](s), "io.Closer"},
@@ -69,4 +69,11 @@ func batchScope(s driver.Store) driver.BatchScope {
 func exactBytes(s driver.Store) bool {
 	d, ok := s.(driver.Describer)
 	return ok && d.Properties().ExactBytes
+}
+
+// keepsHistory tells whether history is open to be judged: a backend that says
+// nothing of itself is held to what its methods promise.
+func keepsHistory(s driver.Store) bool {
+	d, ok := s.(driver.Describer)
+	return !ok || d.Properties().History
 }

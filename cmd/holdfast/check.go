@@ -20,8 +20,13 @@ recovered and treats what is invalid by the policy of --store (for files:
 
 The exit status is 3 if there is damage, or if damage remains: a value whose
 bytes are in quarantine counts as damaged until a good one is put or it is
-removed. With --json it prints one object:
-{"location","repair","entities","values","damaged","findings":[…]}.`
+removed. A value that was edited by hand, or put back after its file had gone,
+is no damage. Where the store keeps history, check says how far back it reaches.
+
+With --json it prints one object:
+{"location","repair","entities","values","damaged","findings":[…],"history"},
+where "history" is {"oldest","size","maxSize","maxAge","versions"}: bytes, and
+nanoseconds; a limit of 0 is none.`
 
 const checkExample = `  holdfast check
   holdfast check --repair
@@ -45,6 +50,9 @@ func newCheck(a *app) *cobra.Command {
 				p.clear()
 				if err != nil {
 					return err
+				}
+				if report.History == nil {
+					report.History = s.Report().History
 				}
 				return a.tell(report, s.Properties().Location, false)
 			})
@@ -78,25 +86,38 @@ func (a *app) tell(r holdfast.Report, location string, done bool) error {
 	case n == 0:
 		return nil
 	case done:
-		return advise(fmt.Errorf("check: %s remain: %w", counted(n, "problem"), holdfast.ErrDamaged),
-			`put a good value with "holdfast put ENTITY ID FILE", or remove it with "holdfast rm ENTITY ID"`)
+		return advise(fmt.Errorf("check: %s remain: %w", counted(n, "problem"), holdfast.ErrDamaged), remainStep(r))
 	}
 	return advise(fmt.Errorf("check: %s: %w", counted(n, "problem"), holdfast.ErrDamaged), repairStep(r))
 }
 
 // repairStep says what to do about a report of what was not done.
 func repairStep(r holdfast.Report) string {
-	helps := false
+	helps, heals := false, true
 	for _, f := range r.Findings {
 		if f.Action == driver.ActionRefuse {
 			return "put right what opening fails for, as it says above, then check again"
 		}
-		helps = helps || f.Action == driver.ActionQuarantine || f.Action == driver.ActionDelete
+		helps = helps || f.Action == driver.ActionQuarantine || f.Action == driver.ActionDelete || f.Action == driver.ActionRestore
+		heals = heals && (f.Action == driver.ActionRestore || !f.Damage())
 	}
-	if helps {
+	switch {
+	case heals:
+		return `"holdfast check --repair" puts the last acknowledged values back`
+	case helps:
 		return `"holdfast check --repair" does what is said above; then put good values, or remove them`
 	}
-	return `put a good value with "holdfast put ENTITY ID FILE", or remove it with "holdfast rm ENTITY ID"`
+	return remainStep(r)
+}
+
+// remainStep says what to do about what recovery cannot put right.
+func remainStep(r holdfast.Report) string {
+	for _, f := range r.Findings {
+		if f.Damage() && f.Problem != driver.ProblemJournal {
+			return `put a good value with "holdfast put ENTITY ID FILE", or remove it with "holdfast rm ENTITY ID"`
+		}
+	}
+	return "all that the journal can prove is in place; keep a copy of the store, and compare what you know"
 }
 
 func (a *app) tellPrograms(r holdfast.Report, location string, done bool) error {
@@ -130,8 +151,12 @@ func (a *app) tellPeople(r holdfast.Report, location string, done bool) error {
 	if n := r.Damaged(); n > 0 {
 		verdict = counted(n, "problem") + " found"
 	}
-	_, err := fmt.Fprintf(a.stdout, "%s: %s in %s: %s\n", oneLine(location),
+	text := fmt.Sprintf("%s: %s in %s: %s\n", oneLine(location),
 		counted(r.Values, "value"), counted(r.Entities, "entity"), verdict)
+	if r.History != nil {
+		text += retentionText(*r.History)
+	}
+	_, err := fmt.Fprint(a.stdout, text)
 	return output(err)
 }
 

@@ -96,20 +96,24 @@ func nextStep(err error) string {
 		return "interrupted: run it again"
 	case errors.As(err, &damaged) && of != nil && of.ID == "":
 		return "" // not a value but the place of many: its text knows better
-	case of != nil && of.Op == "open" && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)):
-		return "ls, get, export and check only read" // the rest its text says
+	case of != nil && of.Op == "open" && errors.Is(err, fs.ErrPermission):
+		return "run it as the user who owns the store; ls, get, history, diff, export and check only read"
+	case of != nil && of.Op == "open" && errors.Is(err, syscall.EROFS):
+		return "ls, get, history, diff, export and check only read" // the rest its text says
 	case errors.As(err, &damaged):
 		return `"holdfast check" lists all damage`
 	case errors.Is(err, holdfast.ErrDamaged):
 		return `run "holdfast check", then put a good value or remove it`
 	case errors.Is(err, holdfast.ErrNotFound):
 		return notFoundStep(err)
+	case errors.Is(err, holdfast.ErrNotKept):
+		return notKeptStep(of)
 	case errors.Is(err, fs.ErrNotExist):
 		return "name where the state lies with --store"
 	case errors.Is(err, holdfast.ErrInvalidJSON):
 		return "correct it and try again; nothing was changed"
 	case errors.Is(err, errors.ErrUnsupported):
-		return "this backend cannot do it; use another --store"
+		return unsupportedStep(of)
 	}
 	return systemStep(err)
 }
@@ -123,13 +127,32 @@ func notFoundStep(err error) string {
 	return "list what there is with: holdfast ls"
 }
 
+// notKeptStep names what there is of a value's history.
+func notKeptStep(of *holdfast.Error) string {
+	switch {
+	case of == nil || of.ID == "":
+		return `"holdfast check" says how far back history reaches`
+	case of.Op == "undo":
+		return fmt.Sprintf("put what it was, or remove it with: holdfast rm %s %s", quote(of.Entity), quote(of.ID))
+	}
+	return fmt.Sprintf("list what is kept with: holdfast history %s %s", quote(of.Entity), quote(of.ID))
+}
+
+// unsupportedStep says who can do what this backend cannot.
+func unsupportedStep(of *holdfast.Error) string {
+	if of != nil && (of.Op == "history" || of.Op == "undo") {
+		return "this store keeps no history; those of file: (with a journal) and mem: do"
+	}
+	return "this backend cannot do it; use another --store"
+}
+
 // systemStep is nextStep for errors of the operating system.
 func systemStep(err error) string {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return "make room on the disk and try again; what was acknowledged before is safe"
 	case errors.Is(err, syscall.EROFS):
-		return "the file system is read-only: make it writable, or use ls, get, export and check, which only read"
+		return "the file system is read-only: make it writable, or use ls, get, history, diff, export and check, which only read"
 	case errors.Is(err, holdfast.ErrReadOnly):
 		return "the store is opened for reading alone: leave out what asks for that in --store"
 	case errors.Is(err, fs.ErrPermission):

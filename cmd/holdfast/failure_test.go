@@ -39,7 +39,7 @@ var failures = []struct {
 	{on("put", "e", "a", &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}), exitFailed,
 		"put e a: write x: no space left on device: make room on the disk and try again; what was acknowledged before is safe"},
 	{on("put", "e", "a", &fs.PathError{Op: "write", Path: "x", Err: syscall.EROFS}), exitFailed,
-		"put e a: write x: read-only file system: the file system is read-only: make it writable, or use ls, get, export and check, which only read"},
+		"put e a: write x: read-only file system: the file system is read-only: make it writable, or use ls, get, history, diff, export and check, which only read"},
 	{on("get", "e", "a", &fs.PathError{Op: "read", Path: "x", Err: syscall.EIO}), exitFailed,
 		"get e a: read x: input/output error: the disk failed to answer: look at the system log, then try again"},
 	{on("get", "e", "a", &fs.PathError{Op: "open", Path: "x", Err: syscall.EMFILE}), exitFailed,

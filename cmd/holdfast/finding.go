@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/holdfast-go/holdfast"
@@ -28,10 +29,19 @@ func quoteNonEmpty(name string) string {
 }
 
 func problemText(f holdfast.Finding) string {
-	if f.Detail == "" {
-		return string(f.Problem)
+	text, said := map[driver.Problem]string{
+		driver.ProblemEdited:   "edited by hand",
+		driver.ProblemMissing:  "missing, though it was never removed",
+		driver.ProblemChecksum: "not what was written, though nobody has edited it",
+		driver.ProblemJournal:  "a damaged stretch of the journal",
+	}[f.Problem]
+	if !said {
+		text = string(f.Problem)
 	}
-	return string(f.Problem) + " (" + f.Detail + ")"
+	if f.Detail == "" {
+		return text
+	}
+	return text + " (" + f.Detail + ")"
 }
 
 // actionText says in words what was done about a finding, or would be.
@@ -43,6 +53,8 @@ func actionText(f holdfast.Finding, done bool) string {
 		driver.ActionSweep:      {"removed", "would be removed"},
 		driver.ActionRefuse:     {"the store was not opened", "would fail"},
 		driver.ActionResolve:    {"a good value is in place again; the damaged one is kept", "a good value is in place again; the damaged one is kept"},
+		driver.ActionAdopt:      {"taken over", "would be taken over"},
+		driver.ActionRestore:    {"put back as it was acknowledged last", "would be put back as it was acknowledged last"},
 	}
 	text, known := texts[f.Action]
 	switch {
@@ -58,14 +70,24 @@ func actionText(f holdfast.Finding, done bool) string {
 	switch {
 	case f.Kept != "" && f.Action == driver.ActionQuarantine:
 		words = strings.Replace(words, "quarantine", f.Kept, 1)
+	case f.Kept != "" && f.Action == driver.ActionRestore:
+		words += "; the damaged bytes are in " + f.Kept
 	case f.Kept != "":
 		words += " in " + f.Kept
 	}
+	return words + wayOut(f)
+}
+
+// wayOut says what else may be done about a finding.
+func wayOut(f holdfast.Finding) string {
 	switch {
-	case f.Action == driver.ActionRefuse && f.Entity != "":
-		words += ": correct or move the file, or choose another policy (invalid=quarantine)"
-	case f.Damage() && f.Entity != "":
-		words += ": put a good value, or remove it"
+	case f.Entity == "":
+	case f.Problem == driver.ProblemMissing && f.Action == driver.ActionRestore:
+		return fmt.Sprintf("; to remove it for good: holdfast rm %s %s", quote(f.Entity), quote(f.ID))
+	case f.Action == driver.ActionRefuse:
+		return ": correct or move the file, or choose another policy (invalid=quarantine)"
+	case f.Damage() && f.Action != driver.ActionRestore:
+		return ": put a good value, or remove it"
 	}
-	return words
+	return ""
 }

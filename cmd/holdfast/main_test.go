@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/holdfast-go/holdfast/driver"
 	"github.com/holdfast-go/holdfast/internal/testtool"
 )
 
@@ -34,6 +35,7 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	os.Unsetenv(storeEnv)
+	driver.Register("test", openShelf)
 	return m.Run()
 }
 

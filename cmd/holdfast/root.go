@@ -13,13 +13,13 @@ signals, risk positions, and how far each of them has come.
 
 A store holds entities, such as signal/strategy-a, and an entity holds JSON
 values by id, such as BTCUSDT. The store is a directory of JSON files unless
---store says otherwise. ls, get, export and check read it beside the process
-that has it; the others need it for themselves.
+--store says otherwise. ls, get, history, diff, export and check read it beside
+the process that has it; the others need it for themselves.
 
---json prints for programs: ls, export, import and live one JSON object a
-line, get, check and version a single one; put and rm print nothing. Errors
-are one plain line on stderr either way. Exit status: 0 done, 1 failed,
-2 wrong usage, 3 damage found.`
+--json prints for programs: ls, history, export, import and live one JSON
+object a line, get, undo, check and version a single one, diff a list; put and
+rm print nothing. Errors are one plain line on stderr either way. Exit status:
+0 done, 1 failed, 2 wrong usage, 3 damage found.`
 
 const rootExample = `  holdfast ls
   holdfast get signal/strategy-a BTCUSDT
@@ -72,7 +72,8 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&a.store, "store", "",
 		"where the state lies: `URL`, else "+storeEnv+",\nelse "+defaultStore)
 	flags.BoolVar(&a.json, "json", false, "print JSON for programs")
-	root.AddCommand(newLs(a), newGet(a), newPut(a), newRm(a), newImport(a), newExport(a),
+	root.AddCommand(newLs(a), newGet(a), newPut(a), newRm(a), newHistory(a),
+		newDiff(a), newUndo(a), newImport(a), newExport(a),
 		newCheck(a), newLive(a), newCompletion(a), newVersion(a))
 	root.SetHelpCommand(newHelp())
 	return root

@@ -60,7 +60,7 @@ func TestReadOnlyFileSystem(t *testing.T) {
 		t.Errorf("get: %q", got)
 	}
 	invoke(t, "", store, "check").ok(t)
-	invoke(t, "2", store, "put", "e", "a").fails(t, exitFailed, mount.dir, "read-only file system", "ls, get, export and check")
+	invoke(t, "2", store, "put", "e", "a").fails(t, exitFailed, mount.dir, "read-only file system", "ls, get, history, diff, export and check")
 }
 
 // A full disk fails what did not fit, and nothing else; removing makes room.
