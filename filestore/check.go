@@ -26,8 +26,15 @@ func (s *Store) Check(ctx context.Context, progress func(values int)) (driver.Re
 			Action: driver.ActionRefuse, Planned: true, Time: time.Now().UTC()})
 		return nil
 	}
-	if err := s.survey(ctx, v, misplaced, progress); err != nil {
+	counts, err := s.verify(ctx, v, misplaced, progress)
+	if err != nil {
 		return driver.Report{}, err
+	}
+	if !counts {
+		v = &survey{report: newReport()} // what verify found before it knew
+		if err := s.survey(ctx, v, misplaced, progress); err != nil {
+			return driver.Report{}, err
+		}
 	}
 	for _, f := range v.damaged {
 		v.add(s.planned(f, s.opt.Invalid == Delete))

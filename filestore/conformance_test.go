@@ -32,9 +32,12 @@ func ramDir(t *testing.T) string {
 // bench is what the conformance suite needs to know of the stores it opened:
 // where each one lies.
 type bench struct {
-	wrap func(vfs.FS) vfs.FS
-	mu   sync.Mutex
-	dirs map[driver.Store]string
+	wrap      func(vfs.FS) vfs.FS
+	mode      filestore.Mode // "" is Off
+	alternate bool           // the other mode after each restart
+	mu        sync.Mutex
+	dirs      map[driver.Store]string
+	restarts  map[string]int // by directory
 }
 
 // open lays a store where tests usually lie; the chapters that flush most, where
@@ -50,7 +53,12 @@ func (b *bench) open(t *testing.T) driver.Store {
 
 func (b *bench) at(t *testing.T, dir string) driver.Store {
 	t.Helper()
-	o := &filestore.Options{}
+	b.mu.Lock()
+	o := &filestore.Options{Journal: b.mode}
+	if b.alternate && b.restarts[dir]%2 == 1 {
+		o.Journal = filestore.Off
+	}
+	b.mu.Unlock()
 	if b.wrap != nil {
 		o.FS = b.wrap(osFS(t, dir))
 	}
@@ -73,6 +81,12 @@ func (b *bench) dir(s driver.Store) string {
 func (b *bench) reopen(t *testing.T, s driver.Store) driver.Store {
 	t.Helper()
 	closeStore(t, s.(*filestore.Store))
+	b.mu.Lock()
+	if b.restarts == nil {
+		b.restarts = map[string]int{}
+	}
+	b.restarts[b.dirs[s]]++
+	b.mu.Unlock()
 	return b.at(t, b.dir(s))
 }
 

@@ -1,7 +1,10 @@
 package filestore
 
 import (
+	"errors"
+	"io/fs"
 	"path"
+	"strings"
 	"sync"
 
 	"github.com/holdfast-go/holdfast/atomicfile"
@@ -16,6 +19,7 @@ import (
 type durableDirs struct {
 	mu    sync.Mutex
 	known map[string]bool
+	made  map[string]bool // they exist, and nothing more can be said
 }
 
 // ensure makes dir and what leads to it exist durably. A power cut within it
@@ -31,6 +35,44 @@ func (d *durableDirs) ensure(fsys vfs.FS, dir string) error {
 	}
 	d.note(dir)
 	return nil
+}
+
+// create makes dir and what leads to it exist, for a caller that will flush the
+// whole file system and then call promote.
+func (d *durableDirs) create(fsys vfs.FS, dir string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for end := 0; end < len(dir); end++ {
+		if end = slash(dir, end); d.known[dir[:end]] || d.made[dir[:end]] {
+			continue
+		}
+		if err := fsys.Mkdir(dir[:end], 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if d.made == nil {
+			d.made = map[string]bool{}
+		}
+		d.made[dir[:end]] = true
+	}
+	return nil
+}
+
+// slash returns where the element of dir that from lies in ends.
+func slash(dir string, from int) int {
+	if i := strings.IndexByte(dir[from:], '/'); i >= 0 {
+		return from + i
+	}
+	return len(dir)
+}
+
+// promote says that everything on the file system has been flushed.
+func (d *durableDirs) promote() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for dir := range d.made {
+		d.note(dir)
+	}
+	d.made = nil
 }
 
 // sync makes the names in directories durable, those of dirs among them: dirs
@@ -65,5 +107,6 @@ func (d *durableDirs) forget(dir string) {
 	defer d.mu.Unlock()
 	for ; dir != "."; dir = path.Dir(dir) {
 		delete(d.known, dir)
+		delete(d.made, dir)
 	}
 }

@@ -71,7 +71,7 @@ func TestCheckEndsWithItsContext(t *testing.T) {
 		t.Errorf("after %d of 200 values: %v", last, err)
 	}
 	fresh := t.TempDir()
-	if _, err := filestore.Open(ctx, fresh, nil); !errors.Is(err, context.Canceled) || tree(t, fresh) != "" {
+	if _, err := filestore.Open(ctx, fresh, direct(nil)); !errors.Is(err, context.Canceled) || tree(t, fresh) != "" {
 		t.Errorf("Open: %v, and it left %q", err, tree(t, fresh))
 	}
 }

@@ -7,12 +7,19 @@
 //	  risk/conservative/positions.json
 //	  .holdfast/                             all that is Holdfast's own
 //	    LOCK                                 held by the one writer, names it
+//	    journal/                             every change, in order (package journal)
+//	    snapshot/                            all values, for a quick start (see snapshot.go)
 //	    quarantine/{time}/                   what was damaged, and why (see quarantine.go)
 //
-// Every change is written directly: a temporary file beside its target, fsync,
-// rename, fsync of the directory (package atomicfile). When a call that changes
-// something returns nil, the change survives kill -9, an operating-system crash
-// and a power cut, on a disk that honours flush.
+// A change goes to the journal: one record, one flush for all that wait, and it
+// is acknowledged and visible. The files are written behind, of each value the
+// latest version. Old journal is history: see [Store.History]. With the option
+// [Off] every change is written to its file directly instead: a temporary file
+// beside its target, fsync, rename, fsync of the directory (package atomicfile).
+// A directory may be opened either way at any time; there is nothing to convert.
+//
+// When a call that changes something returns nil, the change survives kill -9,
+// an operating-system crash and a power cut, on a disk that honours flush.
 //
 // Importing the package registers the URL scheme "file:" (see [OpenURL]).
 package filestore
@@ -52,20 +59,43 @@ const (
 	Refuse Policy = "refuse"
 )
 
+// Mode says how changes are written.
+type Mode string
+
+// The modes.
+const (
+	// On writes to the journal, and to the files behind it. The default.
+	On Mode = "on"
+	// Off writes to the files directly: for one value at a time, and for
+	// directories that other programs write to while the store is open.
+	Off Mode = "off"
+)
+
 // Options of Open. Nil stands for the zero value, which stands for the
 // defaults.
 type Options struct {
 	Logger      *slog.Logger  // default: nothing is logged
 	ReadOnly    bool          // no lock, no recovery, no changes
+	Journal     Mode          // default: On
 	Invalid     Policy        // default: Quarantine
 	RemoveTries int           // of unlinking an invalid file under Delete; default 5
 	RemoveDelay time.Duration // between those tries; default 1 s
-	FS          vfs.FS        // stands in for the directory; Close closes it, and so does an Open that fails for what it found. Default: the operating system's
+
+	// The rest is for the journal.
+
+	HistorySize int64         // bytes that the journal may take, history included; default 256 MiB, at least 4 MiB
+	HistoryAge  time.Duration // older states may go; default 30 days, negative: no limit
+	Cache       int64         // bytes of values to hold in memory beside those that are not yet in their files; default 64 MiB
+	Verify      bool          // read every file when opening, not only those that look as if somebody had touched them
+	Salvage     bool          // open though acknowledged changes are lost and nobody can tell of which values
+
+	FS vfs.FS // stands in for the directory; Close closes it, and so does an Open that fails for what it found. Default: the operating system's
 }
 
 // Store is an open directory. It implements driver.Store and the capabilities
-// Deleter, Lister, Applier (of one key), Watcher, Recoverer, Checker, Describer
-// and io.Closer.
+// Deleter, Lister, Applier (of one key where there is no journal), Historian
+// (where there is one), Watcher, Recoverer, Checker, Flusher, Describer and
+// io.Closer.
 type Store struct {
 	fs        vfs.FS
 	dir       string // for messages and Properties
@@ -74,13 +104,15 @@ type Store struct {
 	names     naming
 	caseBlind bool // names that differ in case or normal form may share a file
 
-	life   life
+	life   *life
 	once   sync.Once // of Close
 	lock   vfs.File  // nil when read-only
 	report driver.Report
+	j      *journaled // nil in direct mode and when read-only
+	f      *follower  // not nil when read-only
 
 	stopped atomic.Pointer[error] // the failed flush (P8)
-	keys    [256]sync.Mutex       // serialise the changes of one key
+	keys    [256]sync.Mutex       // serialise the direct changes of one key
 	seed    maphash.Seed          // spreads keys over keys
 	dirs    durableDirs
 	exact   spellings // used when caseBlind
@@ -95,6 +127,8 @@ var (
 	_ driver.Deleter   = (*Store)(nil)
 	_ driver.Lister    = (*Store)(nil)
 	_ driver.Applier   = (*Store)(nil)
+	_ driver.Historian = (*Store)(nil)
+	_ driver.Flusher   = (*Store)(nil)
 	_ driver.Watcher   = (*Store)(nil)
 	_ driver.Recoverer = (*Store)(nil)
 	_ driver.Checker   = (*Store)(nil)
@@ -103,8 +137,10 @@ var (
 )
 
 // Open opens the directory, creates it where it is missing, takes its lock and
-// recovers: every file is read; invalid ones are treated by the policy; the
-// temporary files of dead writers are swept. Report tells what was found.
+// recovers: invalid files are treated by the policy; the temporary files of dead
+// writers are swept. With a journal, what it has acknowledged is there, edits by
+// hand are adopted, and files are read only where their looks have changed;
+// without one every file is read. Report tells what was found.
 //
 // ErrLocked, as a *driver.LockedError, names the process that has the
 // directory. A passing error of reading (EIO, EACCES, EMFILE, …) fails Open, and
@@ -125,23 +161,12 @@ func Open(ctx context.Context, dir string, o *Options) (*Store, error) {
 
 // prepare makes a Store of the options, and opens the file system.
 func prepare(dir string, o *Options) (*Store, error) {
-	s := &Store{dir: dir, names: nativeNaming(), seed: maphash.MakeSeed(), report: newReport()}
+	s := &Store{dir: dir, names: nativeNaming(), seed: maphash.MakeSeed(), report: newReport(), life: newLife()}
 	if o != nil {
 		s.opt = *o
 	}
-	if s.opt.Invalid == "" {
-		s.opt.Invalid = Quarantine
-	}
-	switch s.opt.Invalid {
-	case Quarantine, Delete, Refuse:
-	default:
-		return nil, fmt.Errorf("unknown policy for invalid files %q: use quarantine, delete or refuse", s.opt.Invalid)
-	}
-	if s.opt.RemoveTries <= 0 {
-		s.opt.RemoveTries = 5
-	}
-	if s.opt.RemoveDelay <= 0 {
-		s.opt.RemoveDelay = time.Second
+	if err := s.opt.complete(); err != nil {
+		return nil, err
 	}
 	s.log = s.opt.Logger
 	if s.log == nil {
@@ -159,6 +184,40 @@ func prepare(dir string, o *Options) (*Store, error) {
 		s.fs = fsys
 	}
 	return s, nil
+}
+
+// minHistory is the least that a journal can work with.
+const minHistory = 4 << 20
+
+// complete fills in the defaults, and refuses what means nothing.
+func (o *Options) complete() error {
+	set(&o.Invalid, Quarantine)
+	set(&o.Journal, On)
+	set(&o.RemoveTries, 5)
+	set(&o.RemoveDelay, time.Second)
+	set(&o.HistorySize, 256<<20)
+	set(&o.HistoryAge, 30*24*time.Hour)
+	set(&o.Cache, 64<<20)
+	switch o.Invalid {
+	case Quarantine, Delete, Refuse:
+	default:
+		return fmt.Errorf("unknown policy for invalid files %q: use quarantine, delete or refuse", o.Invalid)
+	}
+	switch o.Journal {
+	case On, Off:
+	default:
+		return fmt.Errorf("unknown way to write %q: use on or off", o.Journal)
+	}
+	o.HistorySize = max(o.HistorySize, minHistory)
+	o.RemoveTries, o.RemoveDelay = max(o.RemoveTries, 1), max(o.RemoveDelay, 0)
+	return nil
+}
+
+func set[T comparable](v *T, value T) {
+	var zero T
+	if *v == zero {
+		*v = value
+	}
 }
 
 // start does what needs the file system: lock, then recovery.
@@ -181,11 +240,42 @@ func (s *Store) load(ctx context.Context) (err error) {
 	if s.caseBlind, err = s.probeCase(); err != nil {
 		return err
 	}
-	if err := s.loadMarks(); err != nil || s.opt.ReadOnly {
+	if err := s.loadMarks(); err != nil {
+		return err
+	}
+	switch {
+	case s.opt.ReadOnly:
+		s.f = newFollower(s)
+		return s.f.load(ctx)
+	case s.opt.Journal == On:
+		s.j, s.report, err = s.openJournal(ctx)
+		return err
+	}
+	retired, err := s.retire(ctx)
+	if err != nil {
 		return err
 	}
 	s.report, err = s.recover(ctx)
+	s.report.Findings = append(append([]driver.Finding{}, retired...), s.report.Findings...)
 	return err
+}
+
+// retire ends the use of a journal that the directory may have, so that the
+// files alone are right from here on. It returns what was
+// found on the way.
+func (s *Store) retire(ctx context.Context) ([]driver.Finding, error) {
+	used, err := s.hasJournal()
+	if err != nil || !used {
+		return nil, err
+	}
+	j, report, err := s.openJournal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	done := slices.DeleteFunc(report.Findings, func(f driver.Finding) bool {
+		return f.Problem == driver.ProblemKept && f.Action == driver.ActionNone // recover will say it
+	})
+	return done, errors.Join(j.detach(ctx), j.abandon())
 }
 
 // Init implements driver.Store. Directories are made by the first Put, so that
@@ -211,26 +301,41 @@ func newReport() driver.Report { return driver.Report{Findings: []driver.Finding
 
 // Properties implements driver.Describer.
 func (s *Store) Properties() driver.Properties {
-	return driver.Properties{
+	p := driver.Properties{
 		Backend: "file", Location: s.dir, Durable: true, ExactBytes: true,
-		Batch: driver.BatchKey, ReadOnly: s.opt.ReadOnly, MaxData: driver.MaxData,
+		AtomicClear: s.journalled(), History: s.journalled(), Batch: driver.BatchAny, ReadOnly: s.opt.ReadOnly, MaxData: driver.MaxData,
 		Notes: []string{"durable on a disk that honours flush"},
 	}
+	if !s.journalled() {
+		p.Batch = driver.BatchKey
+	}
+	return p
 }
 
-// Close implements io.Closer: it waits for the calls under way and frees the
-// lock. There is nothing to flush: what was acknowledged is on the disk.
+// journalled tells whether changes go through the journal.
+func (s *Store) journalled() bool { return s.opt.Journal == On }
+
+// Close implements io.Closer: it waits for the calls under way, brings the files
+// up to date and frees the lock. An error says that some file is not up to
+// date; what was acknowledged is on the disk all the same, and the next opening
+// has it.
 func (s *Store) Close() (err error) {
 	s.once.Do(func() {
 		s.life.end()
 		s.hub.Close() // after the last change: its watchers are told of it first
-		err = s.release()
+		if s.j != nil {
+			err = s.j.close()
+		}
+		err = errors.Join(err, s.release())
 	})
 	return err
 }
 
 func (s *Store) release() error {
 	var errs []error
+	if s.f != nil {
+		errs = append(errs, s.f.close())
+	}
 	if s.lock != nil {
 		errs = append(errs, s.lock.Close())
 	}
@@ -276,10 +381,13 @@ type clock struct {
 
 const clockStep = 100 * time.Nanosecond
 
-func (c *clock) next() time.Time {
+func (c *clock) next() time.Time { return c.at(time.Now()) }
+
+// at is next for a caller who has looked at the clock already.
+func (c *clock) at(now time.Time) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := time.Now().Truncate(clockStep)
+	now = now.Truncate(clockStep)
 	if !now.After(c.last) {
 		now = c.last.Add(clockStep)
 	}

@@ -83,7 +83,7 @@ func TestFailedFlushAtOpen(t *testing.T) {
 				write(t, dir, "signal/strategy-a/ETHUSDT.json", `1`)
 				write(t, dir, "signal/strategy-a/.tmp-0123456789abcdef-x.json", `1`)
 				fsys := faultfs.New(osFS(t, dir), faultfs.Rule{Op: op, Nth: n})
-				s, err := filestore.Open(t.Context(), dir, &filestore.Options{FS: fsys, Invalid: policy})
+				s, err := filestore.Open(t.Context(), dir, direct(&filestore.Options{FS: fsys, Invalid: policy}))
 				if len(fsys.Injected()) == 0 {
 					must(t, err)
 					closeStore(t, s)

@@ -30,13 +30,13 @@ func FuzzOpen(f *testing.F) {
 		if why != nil {
 			write(t, dir, ".holdfast/quarantine/x/why.json", string(why))
 		}
-		ro, err := filestore.Open(t.Context(), dir, &filestore.Options{ReadOnly: true})
+		ro, err := filestore.Open(t.Context(), dir, direct(&filestore.Options{ReadOnly: true}))
 		if err == nil {
 			wantBytes(t, ro, value)
 			closeStore(t, ro)
 		}
 		for range 2 {
-			s, err := filestore.Open(t.Context(), dir, nil)
+			s, err := filestore.Open(t.Context(), dir, direct(nil))
 			if errors.Is(err, driver.ErrDamaged) && why != nil {
 				wantInPlace(t, dir, value) // Open was refused, and moved nothing
 				return

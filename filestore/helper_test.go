@@ -29,15 +29,39 @@ var (
 
 const btcFile = "signal/strategy-a/BTCUSDT.json"
 
-// open opens a store that the test closes.
+// open opens a store that the test closes. It writes directly, unless o says
+// otherwise.
 func open(t testing.TB, dir string, o *filestore.Options) *filestore.Store {
 	t.Helper()
-	s, err := filestore.Open(t.Context(), dir, o)
+	s, err := filestore.Open(t.Context(), dir, direct(o))
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}
 	t.Cleanup(func() { s.Close() })
 	return s
+}
+
+// direct returns options that write directly, unless o says otherwise.
+func direct(o *filestore.Options) *filestore.Options {
+	var own filestore.Options
+	if o != nil {
+		own = *o
+	}
+	if own.Journal == "" {
+		own.Journal = filestore.Off
+	}
+	return &own
+}
+
+// journal opens a store with a journal, which the test closes.
+func journal(t testing.TB, dir string, o *filestore.Options) *filestore.Store {
+	t.Helper()
+	var own filestore.Options
+	if o != nil {
+		own = *o
+	}
+	own.Journal = filestore.On
+	return open(t, dir, &own)
 }
 
 func closeStore(t testing.TB, s *filestore.Store) {

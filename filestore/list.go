@@ -11,14 +11,36 @@ import (
 	"github.com/holdfast-go/holdfast/vfs"
 )
 
-// IDs implements driver.Lister: a snapshot of the directory.
+// IDs implements driver.Lister: a snapshot.
 func (s *Store) IDs(ctx context.Context, entity string) iter.Seq2[string, error] {
-	return s.sequence(ctx, func() ([]string, error) { return s.ids(entity) })
+	return s.sequence(ctx, func() ([]string, error) { return s.present(entity) })
 }
 
-// Entities implements driver.Lister: a snapshot of the tree.
+// present lists an entity in byte order, damaged values included.
+func (s *Store) present(entity string) ([]string, error) {
+	if err := s.admits(driver.Key{Entity: entity, ID: "x"}); err != nil {
+		return nil, err
+	}
+	switch {
+	case s.j != nil:
+		return s.j.ids(entity), nil
+	case s.f != nil:
+		return s.f.ids(entity)
+	}
+	return s.ids(entity)
+}
+
+// Entities implements driver.Lister: a snapshot.
 func (s *Store) Entities(ctx context.Context) iter.Seq2[string, error] {
-	return s.sequence(ctx, func() ([]string, error) { return s.entities(ctx) })
+	return s.sequence(ctx, func() ([]string, error) {
+		switch {
+		case s.j != nil:
+			return s.j.entities(), nil
+		case s.f != nil:
+			return s.f.entities(ctx)
+		}
+		return s.entities(ctx)
+	})
 }
 
 func (s *Store) sequence(ctx context.Context, list func() ([]string, error)) iter.Seq2[string, error] {
@@ -46,7 +68,7 @@ func (s *Store) snapshot(ctx context.Context, list func() ([]string, error)) ([]
 	return list()
 }
 
-// ids lists an entity in byte order, damaged values included.
+// ids is present where the files alone count.
 func (s *Store) ids(entity string) ([]string, error) {
 	dir, err := s.locateEntity(entity)
 	if err != nil {
@@ -89,7 +111,7 @@ func (s *Store) entities(ctx context.Context) ([]string, error) {
 	}, func() error {
 		w := &walker{s: s, refuse: refused, visit: func(d directory) error {
 			for _, f := range d.files {
-				if _, ok := s.names.decode(f.Name(), idName); ok {
+				if _, ok := s.names.decode(f.Name, idName); ok {
 					names = append(names, d.entity)
 					break
 				}

@@ -81,3 +81,21 @@ func (s *Store) choose(dir, name string, kind nameKind) ([]string, error) {
 	}
 	return forms, nil
 }
+
+// admits refuses a key that no file can hold, without a look at the disk.
+func (s *Store) admits(k driver.Key) error {
+	if plain(k.ID) && plain(k.Entity) {
+		return nil
+	}
+	if err := driver.ValidateKey(k); err != nil {
+		return err
+	}
+	kind := firstName
+	for element := range strings.SplitSeq(k.Entity, "/") {
+		if err := checkLength(element, s.names.forms(element, kind)[0]); err != nil {
+			return err
+		}
+		kind = elementName
+	}
+	return checkLength(k.ID, s.names.forms(k.ID, idName)[0])
+}

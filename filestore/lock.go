@@ -44,7 +44,7 @@ func (s *Store) acquire() error {
 	if err != nil {
 		return s.explainOpen(err)
 	}
-	if err := f.TryLock(); err != nil {
+	if err := s.tryLock(f); err != nil {
 		defer f.Close()
 		if errors.Is(err, vfs.ErrLocked) {
 			return s.lockedBy(f)
@@ -54,6 +54,24 @@ func (s *Store) acquire() error {
 	s.lock = f
 	return s.writeHolder(f)
 }
+
+// tryLock takes the lock. It tries again for a moment: a process that reads alone
+// may be holding it, for as long as it takes to see that nobody else does (see
+// owned).
+func (s *Store) tryLock(f vfs.File) error {
+	for try := 1; ; try++ {
+		err := f.TryLock()
+		if !errors.Is(err, vfs.ErrLocked) || try == lockTries {
+			return err
+		}
+		time.Sleep(lockPause)
+	}
+}
+
+const (
+	lockTries = 5
+	lockPause = 2 * time.Millisecond
+)
 
 // writeHolder is for people alone: a crash may leave any part of it.
 func (s *Store) writeHolder(f vfs.File) error {

@@ -18,7 +18,7 @@ import (
 // him.
 func wantLocked(t *testing.T, dir string) *driver.LockedError {
 	t.Helper()
-	s, err := filestore.Open(t.Context(), dir, nil)
+	s, err := filestore.Open(t.Context(), dir, direct(nil))
 	if err == nil {
 		s.Close()
 	}
@@ -76,7 +76,7 @@ func TestFailedOpenFreesTheLock(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, btcFile, `{`)
 	for range 2 {
-		if _, err := filestore.Open(t.Context(), dir, &filestore.Options{Invalid: filestore.Refuse}); !errors.Is(err, driver.ErrDamaged) {
+		if _, err := filestore.Open(t.Context(), dir, direct(&filestore.Options{Invalid: filestore.Refuse})); !errors.Is(err, driver.ErrDamaged) {
 			t.Fatalf("Open: %v", err)
 		}
 	}
@@ -141,7 +141,7 @@ func TestLockInTheWay(t *testing.T) {
 			default:
 				lay(dir)
 			}
-			s, err := filestore.Open(t.Context(), dir, nil)
+			s, err := filestore.Open(t.Context(), dir, direct(nil))
 			if err == nil {
 				s.Close()
 				t.Fatalf("Open is nil; now:\n%s", tree(t, dir))

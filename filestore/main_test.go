@@ -85,7 +85,7 @@ func (c *child) kill(t *testing.T) {
 
 // holdStore opens the store, puts one value, and holds the lock.
 func holdStore(dir string) error {
-	s, err := filestore.Open(context.Background(), dir, nil)
+	s, err := filestore.Open(context.Background(), dir, direct(nil))
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func writeTemp(dir string) error {
 
 // stress puts rising numbers and prints each one when it is acknowledged.
 func stress(dir string) error {
-	s, err := filestore.Open(context.Background(), dir, nil)
+	s, err := filestore.Open(context.Background(), dir, direct(nil))
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/holdfast-go/holdfast/driver"
 	"github.com/holdfast-go/holdfast/vfs"
@@ -27,6 +28,16 @@ type marks struct {
 	mu      sync.RWMutex
 	of      map[driver.Key][]mark
 	changes uint64 // how often of has changed
+	count   atomic.Int64
+}
+
+// none tells that there are none, without a lock.
+func (m *marks) none() bool { return m.count.Load() == 0 }
+
+// changed notes a change of of. The caller holds mu.
+func (m *marks) changed() {
+	m.changes++
+	m.count.Store(int64(len(m.of)))
 }
 
 // version changes whenever a mark comes or goes. Who finds no file, then no
@@ -51,7 +62,7 @@ func (m *marks) add(one mark) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.of[one.key()] = append(m.of[one.key()], one)
-	m.changes++
+	m.changed()
 }
 
 func (m *marks) list(k driver.Key) []mark {
@@ -67,7 +78,7 @@ func (m *marks) drop(k driver.Key, dir string) {
 	if m.of[k] = left; len(left) == 0 {
 		delete(m.of, k)
 	}
-	m.changes++
+	m.changed()
 }
 
 // replace takes over what was read anew.
@@ -75,7 +86,7 @@ func (m *marks) replace(of map[driver.Key][]mark) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.of = of
-	m.changes++
+	m.changed()
 }
 
 func (m *marks) keys() []driver.Key {
@@ -87,6 +98,17 @@ func (m *marks) keys() []driver.Key {
 	}
 	slices.SortFunc(keys, compareKeys)
 	return keys
+}
+
+// marked returns the damage of a value that has none, nil if there is no mark.
+func (s *Store) marked(k driver.Key) error {
+	if s.marks.none() {
+		return nil
+	}
+	if m, ok := s.marks.get(k); ok {
+		return &driver.DamagedError{Path: s.path(m.Path), Reason: m.reason(), Kept: s.path(m.dir)}
+	}
+	return nil
 }
 
 // loadMarks reads which values are damaged.

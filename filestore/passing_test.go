@@ -52,7 +52,7 @@ func TestPassingErrorAtOpen(t *testing.T) {
 		for _, op := range readOps {
 			for n := 1; n <= counts[op]; n++ {
 				fsys := faultfs.New(osFS(t, dir), faultfs.Rule{Op: op, Nth: n, Err: want})
-				s, err := filestore.Open(t.Context(), dir, &filestore.Options{FS: fsys})
+				s, err := filestore.Open(t.Context(), dir, direct(&filestore.Options{FS: fsys}))
 				if err == nil {
 					s.Close()
 				}

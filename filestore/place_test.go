@@ -133,7 +133,7 @@ func TestCheckOfMisplaced(t *testing.T) {
 	if !maps.Equal(got, want) || report.Damaged() != len(want) || report.Values != 2 {
 		t.Errorf("got %v, %d values", got, report.Values)
 	}
-	if s, err := filestore.Open(t.Context(), dir, nil); !errors.Is(err, driver.ErrDamaged) {
+	if s, err := filestore.Open(t.Context(), dir, direct(nil)); !errors.Is(err, driver.ErrDamaged) {
 		closeStore(t, s)
 		t.Errorf("Open: %v", err)
 	}
@@ -156,7 +156,7 @@ func TestPermissions(t *testing.T) {
 	for _, mask := range []int{0, 0o022, 0o277} {
 		dir := filepath.Join(t.TempDir(), "logs", "data")
 		old := unix.Umask(mask)
-		s, err := filestore.Open(t.Context(), dir, nil)
+		s, err := filestore.Open(t.Context(), dir, direct(nil))
 		if mask == 0o277 && os.Getuid() != 0 {
 			unix.Umask(old)
 			continue // such a mask locks its own user out
@@ -207,7 +207,7 @@ func TestLostAndFound(t *testing.T) {
 // The missing directories of the base are made, and nothing is by a reader.
 func TestMissingBase(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "b", "c")
-	_, err := filestore.Open(t.Context(), dir, &filestore.Options{ReadOnly: true})
+	_, err := filestore.Open(t.Context(), dir, direct(&filestore.Options{ReadOnly: true}))
 	if !errors.Is(err, syscall.ENOENT) || !strings.Contains(err.Error(), dir) {
 		t.Errorf("reading what is not there: %v", err)
 	}
@@ -234,7 +234,7 @@ func TestLinkedOwnPlaces(t *testing.T) {
 			must(t, os.Mkdir(filepath.Join(dir, ".holdfast"), 0o700))
 		}
 		lay(dir, outside)
-		s, err := filestore.Open(t.Context(), dir, nil)
+		s, err := filestore.Open(t.Context(), dir, direct(nil))
 		if err == nil {
 			closeStore(t, s)
 		}
@@ -248,7 +248,7 @@ func TestLinkedOwnPlaces(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "f")
 	must(t, os.WriteFile(file, nil, 0o600))
-	if _, err := filestore.Open(t.Context(), file, nil); err == nil || !strings.Contains(err.Error(), "name a directory") {
+	if _, err := filestore.Open(t.Context(), file, direct(nil)); err == nil || !strings.Contains(err.Error(), "name a directory") {
 		t.Errorf("a file as base: %v", err)
 	}
 }

@@ -147,7 +147,7 @@ func TestPolicyDeleteContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 		defer cancel()
 		fsys := faultfs.New(osFS(t, dir), faultfs.Rule{Op: faultfs.OpRemove, Sticky: true})
-		_, err := filestore.Open(ctx, dir, &filestore.Options{FS: fsys, Invalid: filestore.Delete})
+		_, err := filestore.Open(ctx, dir, direct(&filestore.Options{FS: fsys, Invalid: filestore.Delete}))
 		if !errors.Is(err, context.DeadlineExceeded) || fsys.Calls(faultfs.OpRemove) != 2 {
 			t.Errorf("after %d tries: %v", fsys.Calls(faultfs.OpRemove), err)
 		}
@@ -193,7 +193,7 @@ func TestPolicyRefuse(t *testing.T) {
 			write(t, dir, "signal/.tmp-0123456789abcdef-x.json", `1`)
 			lay(dir)
 			before := tree(t, dir)
-			_, err := filestore.Open(t.Context(), dir, &filestore.Options{Invalid: filestore.Refuse})
+			_, err := filestore.Open(t.Context(), dir, direct(&filestore.Options{Invalid: filestore.Refuse}))
 			if !errors.Is(err, driver.ErrDamaged) || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "1 damaged in all") {
 				t.Errorf("Open: %v", err)
 			}
@@ -205,7 +205,7 @@ func TestPolicyRefuse(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, btcFile, `1`)
 	wantValue(t, open(t, dir, &filestore.Options{Invalid: filestore.Refuse}), btc, `1`)
-	if _, err := filestore.Open(t.Context(), dir, &filestore.Options{Invalid: "shred"}); err == nil {
+	if _, err := filestore.Open(t.Context(), dir, direct(&filestore.Options{Invalid: "shred"})); err == nil {
 		t.Error("an unknown policy is accepted")
 	}
 }

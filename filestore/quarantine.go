@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"strings"
 	"time"
@@ -171,6 +172,24 @@ func (s *Store) openCase(m mark, c *content) (mark, error) {
 	// is put and deleted later answer ErrDamaged after a restart.
 	s.marks.add(m)
 	return m, nil
+}
+
+// keepCopy copies a file of our own that is damaged to quarantine, for people to
+// look at. It belongs to no value, so the folder is resolved from the start.
+func (s *Store) keepCopy(file, what string) (dir string, err error) {
+	if dir, err = s.newFolder(); err != nil {
+		return "", err
+	}
+	note := fmt.Appendf(nil, "{\"by\":%q,\"at\":%q}\n", "no value: "+what, time.Now().UTC().Format(time.RFC3339Nano))
+	if err := atomicfile.Write(s.fs, path.Join(dir, caseResolved), note, nil); err != nil {
+		return "", err
+	}
+	f, err := s.fs.OpenFile(file, os.O_RDONLY, 0)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	return dir, atomicfile.WriteFrom(s.fs, path.Join(dir, caseBytes), f, nil)
 }
 
 // newFolder makes an empty folder with a name that is not taken: the clock may

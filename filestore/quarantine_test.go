@@ -87,7 +87,7 @@ func TestKilledRecovery(t *testing.T) {
 		dir := ramDir(t)
 		lay(dir)
 		fsys := faultfs.New(osFS(t, dir), faultfs.Rule{Nth: n, Sticky: true})
-		s, err := filestore.Open(t.Context(), dir, &filestore.Options{FS: fsys})
+		s, err := filestore.Open(t.Context(), dir, direct(&filestore.Options{FS: fsys}))
 		if err == nil {
 			s.Close()
 			if n < 50 {
@@ -232,7 +232,7 @@ func TestUnreadableRecord(t *testing.T) {
 		dir := t.TempDir()
 		write(t, dir, ".holdfast/quarantine/x/why.json", why)
 		for _, readOnly := range []bool{false, true} {
-			_, err := filestore.Open(t.Context(), dir, &filestore.Options{ReadOnly: readOnly})
+			_, err := filestore.Open(t.Context(), dir, direct(&filestore.Options{ReadOnly: readOnly}))
 			if !errors.Is(err, driver.ErrDamaged) || !strings.Contains(fmt.Sprint(err), "why.json") {
 				t.Errorf("%s: Open gives %v", why, err)
 			}

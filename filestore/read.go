@@ -3,8 +3,6 @@ package filestore
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -33,14 +30,21 @@ type content struct {
 
 func (c *content) damaged() bool { return c.problem != "" }
 
-// Get implements driver.Store. It always reads the file, so that another
+// Get implements driver.Store. With a journal the value comes from memory, or
+// from the snapshot. Without one the file is read, always, so that another
 // program's atomic replacement of it is seen.
 func (s *Store) Get(ctx context.Context, k driver.Key) (driver.Record, error) {
+	if s.j != nil {
+		return s.j.get(ctx, k)
+	}
 	done, err := s.enter(ctx)
 	if err != nil {
 		return driver.Record{}, err
 	}
 	defer done()
+	if s.f != nil {
+		return s.f.get(ctx, k)
+	}
 	return s.get(k)
 }
 
@@ -77,7 +81,7 @@ func (s *Store) getOnce(k driver.Key) (driver.Record, error) {
 	c, err := s.read(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return driver.Record{}, s.absent(k, file)
+		return driver.Record{}, s.absent(k)
 	case err != nil:
 		return driver.Record{}, tooLong(err)
 	case c.damaged():
@@ -88,14 +92,14 @@ func (s *Store) getOnce(k driver.Key) (driver.Record, error) {
 
 // absent says what a missing file means: no value, or one whose damaged bytes
 // were moved to quarantine and that nobody has replaced or removed since.
-func (s *Store) absent(k driver.Key, file string) error {
+func (s *Store) absent(k driver.Key) error {
 	if s.opt.ReadOnly { // the owner may have opened or resolved marks meanwhile
 		if err := s.loadMarks(); err != nil {
 			return err
 		}
 	}
-	if m, ok := s.marks.get(k); ok {
-		return &driver.DamagedError{Path: s.path(file), Reason: m.reason(), Kept: s.path(m.dir)}
+	if err := s.marked(k); err != nil {
+		return err
 	}
 	return driver.ErrNotFound
 }
@@ -199,12 +203,8 @@ func reason(p driver.Problem, detail string) string {
 	return text
 }
 
-// revision is the time of the change, which the writer makes unique, and a
-// checksum, for changes by other hands within one tick of their clock.
-func revision(c *content) string {
-	sum := sha256.Sum256(c.data)
-	return strconv.FormatInt(c.modTime.UnixNano(), 36) + "-" + hex.EncodeToString(sum[:8])
-}
+// revision is that of a version which was made at the file's time.
+func revision(c *content) string { return formatRev(c.modTime.UnixNano(), checksum(c.data)) }
 
 // path names a file to people.
 func (s *Store) path(file string) string { return path.Join(s.dir, file) }

@@ -85,7 +85,7 @@ func TestRealReadOnlyFileSystem(t *testing.T) {
 	closeStore(t, s)
 	must(t, syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
 	before := tree(t, dir)
-	_, err := filestore.Open(t.Context(), dir, nil)
+	_, err := filestore.Open(t.Context(), dir, direct(nil))
 	if !errors.Is(err, syscall.EROFS) || !strings.Contains(err.Error(), "mode=ro") || !strings.Contains(err.Error(), dir) {
 		t.Errorf("Open for writing: %v", err)
 	}
@@ -192,9 +192,9 @@ func publicDir(t *testing.T) (dir, exe string) {
 // asNobody says in one line what a user without rights meets.
 func asNobody(dir string) error {
 	ctx := context.Background()
-	s, err := filestore.Open(ctx, dir, nil)
+	s, err := filestore.Open(ctx, dir, direct(nil))
 	if err != nil {
-		ro, roErr := filestore.Open(ctx, dir, &filestore.Options{ReadOnly: true})
+		ro, roErr := filestore.Open(ctx, dir, direct(&filestore.Options{ReadOnly: true}))
 		if roErr != nil {
 			return roErr
 		}

@@ -23,7 +23,8 @@ type survey struct {
 	damaged []found
 	twins   []found      // second files of keys that have another
 	healthy []driver.Key // of the open marks, those whose file is fine
-	dirs    []string     // that can hold values, parents first
+	dirs    []string     // that can hold values, parents first; where there is a journal, those with temporary files
+	mixed   bool         // some files lie on another file system than the base directory
 }
 
 func (v *survey) add(f driver.Finding) { v.report.Findings = append(v.report.Findings, f) }
@@ -75,11 +76,11 @@ func (s *Store) collect(ctx context.Context, v *survey, refuse func(*driver.Dama
 	w := &walker{s: s, refuse: refuse, visit: func(d directory) error {
 		v.dirs = append(v.dirs, d.path)
 		for _, e := range d.files {
-			if atomicfile.IsTemp(e.Name()) {
+			if atomicfile.IsTemp(e.Name) {
 				continue
 			}
-			file := path.Join(d.path, e.Name())
-			id, ok := s.names.decode(e.Name(), idName)
+			file := path.Join(d.path, e.Name)
+			id, ok := s.names.decode(e.Name, idName)
 			if !ok {
 				if err := refuse(s.foreign(file, "file")); err != nil {
 					return err
@@ -106,40 +107,23 @@ const readers = 8
 // readFiles reads all files, some at a time; nil for one that is gone.
 func (s *Store) readFiles(ctx context.Context, files []found, progress func(int)) ([]*content, error) {
 	contents := make([]*content, len(files))
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	var mu sync.Mutex
-	next, done := 0, 0
-	take := func() (int, bool) {
+	done := 0
+	err := s.eachFile(ctx, len(files), func(i int) error {
+		c, err := s.readAndDrop(files[i].file)
+		if err != nil {
+			return err
+		}
 		mu.Lock()
 		defer mu.Unlock()
-		if next == len(files) || ctx.Err() != nil {
-			return 0, false
+		contents[i] = c
+		done++
+		if progress != nil {
+			progress(done)
 		}
-		next++
-		return next - 1, true
-	}
-	var wg sync.WaitGroup
-	for range min(readers, len(files)) {
-		wg.Go(func() {
-			for i, ok := take(); ok; i, ok = take() {
-				c, err := s.readAndDrop(files[i].file)
-				if err != nil {
-					cancel(err)
-					return
-				}
-				mu.Lock()
-				contents[i] = c
-				done++
-				if progress != nil {
-					progress(done)
-				}
-				mu.Unlock()
-			}
-		})
-	}
-	wg.Wait()
-	return contents, context.Cause(ctx)
+		return nil
+	})
+	return contents, err
 }
 
 // readAndDrop reads a file and keeps what is wrong with it, not its bytes.

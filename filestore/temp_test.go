@@ -99,7 +99,7 @@ func TestSweepForbidden(t *testing.T) {
 		write(t, dir, "signal/strategy-a/.tmp-0123456789abcdef-x.json", `1`)
 		write(t, dir, btcFile, `1`)
 		fsys := faultfs.New(osFS(t, dir), faultfs.Rule{Op: faultfs.OpOpenFile, Path: ".tmp-*", Sticky: true, Err: err})
-		s, got := filestore.Open(t.Context(), dir, &filestore.Options{FS: fsys})
+		s, got := filestore.Open(t.Context(), dir, direct(&filestore.Options{FS: fsys}))
 		if (got == nil) != opens {
 			t.Errorf("%v: Open gives %v", err, got)
 		}

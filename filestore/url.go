@@ -19,6 +19,12 @@ func init() { driver.Register("file", OpenURL) }
 // "file:///srv/bot/data". Parameters, after a question mark:
 //
 //	mode=ro          for reading alone (default: rw)
+//	journal=off      write every change to its file directly (default: on)
+//	history=SIZE     that the journal may take, such as 256MiB (the default) or 1GiB
+//	history-age=D    older states may go, such as 72h or 30d (the default); 0: no limit
+//	cache=SIZE       of values to hold in memory (64MiB)
+//	verify=full      read every file when opening (default: quick)
+//	salvage=on       open though changes are lost, see Options.Salvage (off)
 //	invalid=P        quarantine, delete or refuse (see Policy)
 //	remove-tries=N   of unlinking an invalid file, for invalid=delete (5)
 //	remove-delay=D   between those tries, such as 1s
@@ -30,6 +36,12 @@ func OpenURL(ctx context.Context, u *url.URL, d driver.OpenOptions) (driver.Stor
 	o := &Options{Logger: d.Logger, ReadOnly: d.ReadOnly}
 	err = driver.Params(u, map[string]func(string) error{
 		"mode":         func(v string) error { return setMode(o, v) },
+		"journal":      func(v string) error { return setJournal(o, v) },
+		"history":      func(v string) error { return setSize(&o.HistorySize, v) },
+		"history-age":  func(v string) error { return setAge(o, v) },
+		"cache":        func(v string) error { return setSize(&o.Cache, v) },
+		"verify":       func(v string) error { return setVerify(o, v) },
+		"salvage":      func(v string) error { return setSalvage(o, v) },
 		"invalid":      func(v string) error { return setInvalid(o, v) },
 		"remove-tries": func(v string) error { return setTries(o, v) },
 		"remove-delay": func(v string) error { return setDelay(o, v) },
@@ -108,5 +120,78 @@ func setDelay(o *Options, v string) error {
 		return errors.New("use a duration such as 200ms or 1s, up to 1h")
 	}
 	o.RemoveDelay = d
+	return nil
+}
+
+func setJournal(o *Options, v string) error {
+	switch m := Mode(v); m {
+	case On, Off:
+		o.Journal = m
+		return nil
+	}
+	return errors.New("use on or off")
+}
+
+func setVerify(o *Options, v string) error {
+	switch v {
+	case "full":
+		o.Verify = true
+	case "quick":
+	default:
+		return errors.New("use full or quick")
+	}
+	return nil
+}
+
+func setSalvage(o *Options, v string) error {
+	switch v {
+	case "on":
+		o.Salvage = true
+	case "off":
+	default:
+		return errors.New("use on or off")
+	}
+	return nil
+}
+
+// setSize takes a number of bytes, with a unit or without.
+func setSize(size *int64, v string) error {
+	number, unit := strings.TrimRight(v, "KMGTiB"), int64(1)
+	switch v[len(number):] {
+	case "", "B":
+	case "KiB":
+		unit = 1 << 10
+	case "MiB":
+		unit = 1 << 20
+	case "GiB":
+		unit = 1 << 30
+	default:
+		number = ""
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || n < 1 || n > 1<<40/unit {
+		return errors.New("use a size such as 64MiB or 1GiB, up to 1024GiB")
+	}
+	*size = n * unit
+	return nil
+}
+
+// setAge takes a duration, which may be in days.
+func setAge(o *Options, v string) error {
+	if days, found := strings.CutSuffix(v, "d"); found {
+		n, err := strconv.Atoi(days)
+		if err != nil || n < 1 || n > 36500 {
+			return errors.New("use a number of days from 1d to 36500d")
+		}
+		o.HistoryAge = time.Duration(n) * 24 * time.Hour
+		return nil
+	}
+	d, err := time.ParseDuration(v)
+	if err != nil || d < 0 {
+		return errors.New("use a duration such as 72h or 30d, or 0 for no limit")
+	}
+	if o.HistoryAge = d; d == 0 {
+		o.HistoryAge = -1
+	}
 	return nil
 }

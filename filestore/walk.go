@@ -9,13 +9,14 @@ import (
 	"strings"
 
 	"github.com/holdfast-go/holdfast/driver"
+	"github.com/holdfast-go/holdfast/vfs"
 )
 
 // directory is one directory of values, as walk finds it.
 type directory struct {
 	path   string
 	entity string
-	files  []fs.DirEntry // whose names end as those of values do, whatever they are
+	files  []vfs.Info // whose names end as those of values do, whatever they are
 }
 
 // walker visits the directories that can hold values, but the base directory
@@ -26,6 +27,20 @@ type walker struct {
 	// refuse decides what becomes of a place that may hide values: an error
 	// ends the walk, nil passes it over.
 	refuse func(*driver.DamagedError) error
+	stat   bool // fill in how the files look, not their names and kinds alone
+}
+
+// list lists one directory.
+func (w *walker) list(dir string) ([]vfs.Info, error) {
+	if w.stat {
+		return vfs.StatDir(w.s.fs, dir)
+	}
+	entries, err := w.s.fs.ReadDir(dir)
+	infos := make([]vfs.Info, len(entries))
+	for i, e := range entries {
+		infos[i] = vfs.Info{Name: e.Name(), Mode: e.Type()}
+	}
+	return infos, err
 }
 
 // refused ends a walk: nobody may take what is in there for absent.
@@ -37,7 +52,7 @@ func (w *walker) into(ctx context.Context, d directory) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	entries, err := w.s.fs.ReadDir(d.path)
+	infos, err := w.list(d.path)
 	if errors.Is(err, fs.ErrNotExist) && d.path != "." {
 		return nil // removed by hand since its parent was listed
 	}
@@ -45,9 +60,12 @@ func (w *walker) into(ctx context.Context, d directory) error {
 		return err
 	}
 	var below []string
-	for _, e := range entries {
+	if d.path != "." {
+		d.files = make([]vfs.Info, 0, len(infos))
+	}
+	for _, e := range infos {
 		switch {
-		case strings.HasSuffix(e.Name(), suffix):
+		case strings.HasSuffix(e.Name, suffix):
 			values, err := w.holdsValues(&d, e)
 			if err != nil {
 				return err
@@ -55,10 +73,10 @@ func (w *walker) into(ctx context.Context, d directory) error {
 			if !values {
 				d.files = append(d.files, e)
 			}
-		case e.IsDir():
-			below = append(below, e.Name())
-		case e.Type()&fs.ModeSymlink != 0:
-			if err := w.refuse(w.s.symlink(path.Join(d.path, e.Name()))); err != nil {
+		case e.Mode.IsDir():
+			below = append(below, e.Name)
+		case e.Mode&fs.ModeSymlink != 0:
+			if err := w.refuse(w.s.symlink(path.Join(d.path, e.Name))); err != nil {
 				return err
 			}
 		}
@@ -105,11 +123,11 @@ func (w *walker) below(ctx context.Context, d directory, names []string) error {
 // holdsValues tells of a directory that is named like the file of a value and
 // holds values itself: the entity "x.json" as another program keeps it. To take
 // it for a damaged value would make those in it look absent.
-func (w *walker) holdsValues(d *directory, e fs.DirEntry) (bool, error) {
-	if !e.IsDir() {
+func (w *walker) holdsValues(d *directory, e vfs.Info) (bool, error) {
+	if !e.Mode.IsDir() {
 		return false, nil
 	}
-	name := path.Join(d.path, e.Name())
+	name := path.Join(d.path, e.Name)
 	entries, err := w.s.fs.ReadDir(name)
 	if err != nil {
 		return false, ignoreNotExist(err)
@@ -118,7 +136,7 @@ func (w *walker) holdsValues(d *directory, e fs.DirEntry) (bool, error) {
 		if strings.HasSuffix(below.Name(), suffix) {
 			return true, w.refuse(&driver.DamagedError{Path: w.s.path(name),
 				Reason: "a directory of values whose name ends like that of a file",
-				Way:    "rename it to " + escape(e.Name(), elementName, unixByte, false)})
+				Way:    "rename it to " + escape(e.Name, elementName, unixByte, false)})
 		}
 	}
 	return false, nil

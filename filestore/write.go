@@ -14,12 +14,23 @@ import (
 )
 
 // Put implements driver.Store.
+//
+// With a journal it returns when the record is durable, and shares the flush
+// with all others that wait. Once the record is in line for that, ctx has no say
+// any more: the outcome is always told. A Put that was ended by its context has
+// changed nothing.
 func (s *Store) Put(ctx context.Context, k driver.Key, data []byte) error {
+	if s.j != nil {
+		return s.j.put(ctx, k, data)
+	}
 	return s.change(ctx, nil, driver.Op{Key: k, Data: data})
 }
 
 // Delete implements driver.Deleter.
 func (s *Store) Delete(ctx context.Context, k driver.Key) error {
+	if s.j != nil {
+		return s.j.delete(ctx, k)
+	}
 	removed, err := s.changed(ctx, nil, driver.Op{Key: k, Delete: true})
 	if err == nil && !removed {
 		return driver.ErrNotFound
@@ -27,9 +38,13 @@ func (s *Store) Delete(ctx context.Context, k driver.Key) error {
 	return err
 }
 
-// Apply implements driver.Applier for conditions on, and changes of, one key.
-// Anything wider needs a journal: errors.ErrUnsupported.
+// Apply implements driver.Applier: any keys in one record of the journal.
+// Without a journal all conditions and changes must be of one key, else
+// errors.ErrUnsupported.
 func (s *Store) Apply(ctx context.Context, conds []driver.Cond, ops []driver.Op) error {
+	if s.j != nil {
+		return s.j.apply(ctx, conds, ops)
+	}
 	var k driver.Key
 	switch {
 	case len(ops) > 0:
@@ -215,8 +230,12 @@ func (s *Store) remove(k driver.Key) (bool, error) {
 	return removed || marked, s.resolve(k, "delete")
 }
 
-// Clear implements driver.Deleter: one removal after the other.
+// Clear implements driver.Deleter: in one record of the journal, or, without
+// one, one removal after the other.
 func (s *Store) Clear(ctx context.Context, entity string) error {
+	if s.j != nil {
+		return s.j.clear(ctx, entity)
+	}
 	done, err := s.enterWrite(ctx)
 	if err != nil {
 		return err
@@ -243,6 +262,11 @@ func (s *Store) failed(err error) error {
 	if !isFlush(err) {
 		return tooLong(err)
 	}
+	return s.stop(err)
+}
+
+// stop lets no further change in.
+func (s *Store) stop(err error) error {
 	stopped := fmt.Errorf("%w: %w", driver.ErrStopped, err)
 	if s.stopped.CompareAndSwap(nil, &stopped) {
 		s.log.Error("flush failed, no further writes until the store is opened again", "error", err)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/holdfast-go/holdfast/driver"
 )
@@ -20,7 +21,12 @@ type Hub struct {
 	mu       sync.Mutex
 	closed   bool
 	watchers map[*watcher]struct{}
+	count    atomic.Int64 // of watchers
 }
+
+// Watched tells whether anybody watches, without a lock. Who begins to watch
+// while a change is made may miss that one.
+func (h *Hub) Watched() bool { return h.count.Load() > 0 }
 
 type watcher struct {
 	entity  string
@@ -61,6 +67,7 @@ func (h *Hub) Watch(ctx context.Context, entity string) iter.Seq2[driver.Change,
 		h.watchers = map[*watcher]struct{}{}
 	}
 	h.watchers[w] = struct{}{}
+	h.count.Store(int64(len(h.watchers)))
 	h.mu.Unlock()
 	stop := context.AfterFunc(ctx, func() { h.drop(w) })
 	return func(yield func(driver.Change, error) bool) {
@@ -85,6 +92,7 @@ func (h *Hub) drop(w *watcher) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.watchers, w)
+	h.count.Store(int64(len(h.watchers)))
 }
 
 // next waits for changes, and returns them in byte order of the ids.

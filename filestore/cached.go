@@ -1,0 +1,207 @@
+package filestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/holdfast-go/holdfast/driver"
+)
+
+// cache bounds the memory for values that are on the disk as well. Values that
+// are not yet are held too, beside it: as many as the journal's backlog has.
+// It gives up what was not used since it last came round (the clock algorithm).
+type cache struct {
+	limit int64
+
+	mu   sync.Mutex
+	used int64
+	ring []held
+	hand int
+}
+
+// held is an entry in the ring, and the bytes that are counted for it.
+type held struct {
+	e    *entry
+	size int64
+}
+
+// add counts a value that is in memory and on the disk, and makes room.
+func (c *cache) add(e *entry, size int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ring = append(c.ring, held{e, int64(size)})
+	c.used += int64(size)
+	for looks := 2 * len(c.ring); c.used > c.limit && looks > 0; looks-- {
+		c.step()
+	}
+}
+
+// room tells whether a value fits without driving out another.
+func (c *cache) room(size int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.used+int64(size) <= c.limit
+}
+
+// step looks at one entry. What has a newer version than the disk leaves the
+// ring; it comes back when the disk has that, too.
+func (c *cache) step() {
+	if c.hand >= len(c.ring) {
+		c.hand = 0
+	}
+	h := c.ring[c.hand]
+	v := h.e.cur.Load()
+	if v != nil && v.data != nil && v.snap != nil {
+		if h.e.used.Swap(false) {
+			c.hand++
+			return
+		}
+		bare := *v
+		bare.data = nil
+		if !h.e.cur.CompareAndSwap(v, &bare) { // changed this moment
+			c.hand++
+			return
+		}
+	}
+	c.used -= h.size
+	last := len(c.ring) - 1
+	c.ring[c.hand] = c.ring[last]
+	c.ring[last] = held{}
+	c.ring = c.ring[:last]
+}
+
+// get returns the latest acknowledged version: from memory, or from the
+// snapshot, or whatever else still proves it.
+func (j *journaled) get(ctx context.Context, k driver.Key) (driver.Record, error) {
+	if err := ctx.Err(); err != nil {
+		return driver.Record{}, err
+	}
+	if j.s.life.over() {
+		return driver.Record{}, driver.ErrClosed
+	}
+	for {
+		e := j.index.find(k)
+		if e == nil {
+			return driver.Record{}, j.missing(k)
+		}
+		v := e.seen()
+		if !v.live() {
+			err := j.missing(k)
+			if e.seen().live() {
+				continue // a Put came between the look for a value and that for a mark
+			}
+			return driver.Record{}, err
+		}
+		if !e.used.Load() {
+			e.used.Store(true)
+		}
+		if v.data != nil {
+			return v.record(k), nil
+		}
+		if !j.s.life.enter() { // Close waits for what reads the disk
+			return driver.Record{}, driver.ErrClosed
+		}
+		defer j.s.life.leave()
+		return j.fetch(e, k)
+	}
+}
+
+// missing says what a key without a value means.
+func (j *journaled) missing(k driver.Key) error {
+	if err := j.s.admits(k); err != nil {
+		return err
+	}
+	if err := j.s.marked(k); err != nil {
+		return err
+	}
+	return driver.ErrNotFound
+}
+
+func (v *version) record(k driver.Key) driver.Record {
+	return driver.Record{Key: k, Data: append(make([]byte, 0, len(v.data)), v.data...), Rev: v.rev(), ModTime: v.time()}
+}
+
+func (v *version) time() time.Time { return time.Unix(0, v.mod) }
+
+// rev is the revision: the time of the change, which is unlike that of any
+// other, and a checksum, which tells changes by another hand within one tick of
+// its clock.
+func (v *version) rev() string { return formatRev(v.mod, v.crc) }
+
+func formatRev(mod int64, crc uint32) string {
+	var b [24]byte
+	out := append(strconv.AppendInt(b[:0], mod, 36), '-')
+	const digits = "0123456789abcdef"
+	for shift := 28; shift >= 0; shift -= 4 {
+		out = append(out, digits[crc>>shift&15])
+	}
+	return string(out)
+}
+
+// fetch reads a value that is not in memory.
+func (j *journaled) fetch(e *entry, k driver.Key) (driver.Record, error) {
+	for {
+		v := e.seen()
+		switch {
+		case !v.live():
+			return driver.Record{}, driver.ErrNotFound
+		case v.data != nil:
+			return v.record(k), nil
+		}
+		data, err := j.data(k, v)
+		if errors.Is(err, errSnapshotGone) { // written anew meanwhile, and v with it
+			continue
+		}
+		if err != nil {
+			return driver.Record{}, err
+		}
+		full := *v
+		full.data = data
+		if e.cur.CompareAndSwap(v, &full) {
+			j.cache.add(e, len(data))
+		}
+		return full.record(k), nil
+	}
+}
+
+// data reads the data of a version: from the snapshot, or, should that have
+// been damaged, from whatever else still proves it: the file, the journal.
+func (j *journaled) data(k driver.Key, v *version) ([]byte, error) {
+	data, cause := v.snap.value(v)
+	if !errors.Is(cause, errSnapshotDamaged) {
+		return data, cause
+	}
+	file, _, err := j.s.locate(k)
+	if err != nil {
+		return nil, err
+	}
+	c, err := j.s.read(file)
+	if ignoreNotExist(err) != nil {
+		return nil, err
+	}
+	if err == nil && v.wrote(c.data) {
+		return c.data, nil
+	}
+	for old, err := range versionsOf(k, j.past) {
+		if err != nil {
+			return nil, err
+		}
+		if v.wrote(old.Data) {
+			return old.Data, nil
+		}
+	}
+	return nil, &driver.DamagedError{Path: j.s.path(file),
+		Reason: fmt.Sprintf("neither its file nor the journal has what was written: %v", cause)}
+}
+
+// wrote tells whether data is what the version holds.
+func (v *version) wrote(data []byte) bool {
+	return len(data) == int(v.size) && checksum(data) == v.crc
+}
+
+// holds tells whether a file's content is that of the version.
+func (v *version) holds(c *content) bool { return v.live() && v.wrote(c.data) }

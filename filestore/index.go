@@ -1,0 +1,200 @@
+package filestore
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/holdfast-go/holdfast/driver"
+	"github.com/holdfast-go/holdfast/journal"
+)
+
+// index is what a journalled store knows of every value: where its latest
+// acknowledged version is, or the version itself. Readers find their value here
+// and not on the disk, since the files are written behind.
+type index struct {
+	mu       sync.RWMutex
+	entities map[string]*entity
+}
+
+// entity is the values of one entity.
+type entity struct {
+	name string
+	dir  string // of its files
+
+	mu      sync.RWMutex
+	ids     map[string]*entry
+	entries []*entry // those of ids in the order in which they came, and dead ones
+	dead    int      // of entries
+}
+
+// entry is one value, through all its versions.
+type entry struct {
+	ent *entity
+	id  string
+
+	// cur is the latest acknowledged version; nil while the first one is on
+	// its way. Readers go by seen.
+	cur  atomic.Pointer[version]
+	used atomic.Bool // since the cache last looked
+
+	// The rest is guarded by journaled.order.
+	dead    bool           // no longer in the index: look the id up again
+	waiting int            // versions that are on their way to the journal
+	flush   *journal.Flush // of the last of them
+	dirty   bool           // cur is newer than the file or the snapshot; in journaled.dirty
+	base    *version       // what the snapshot has, without data; nil for nothing
+	file    stamp          // how we left the file; zero: there is none, or none that we know
+	listed  bool           // found on the disk when the store was opened
+}
+
+// version is one state of a value. It does not change once it is in an entry.
+type version struct {
+	data []byte // nil if it is not in memory, or removed
+	seq  uint64 // of the journal record that made it; 0 for a file found at the first opening
+	mod  int64  // when, unix ns; differs between any two versions of a value
+	snap *snapshot
+	off  int64 // of its entry in snap
+	size uint32
+	crc  uint32 // CRC-32C of the data
+	kind opKind // opPut or opDelete
+	with *group // the batch that it came with; nil for one that came alone
+}
+
+// group lets the changes of a batch become visible at once.
+type group struct {
+	before atomic.Pointer[map[*entry]*version] // what readers see instead; nil once it is visible
+}
+
+// seen returns the version that readers see; nil if there is none yet.
+func (e *entry) seen() *version {
+	v := e.cur.Load()
+	if v != nil && v.with != nil {
+		if before := v.with.before.Load(); before != nil {
+			return (*before)[e]
+		}
+	}
+	return v
+}
+
+// live tells whether the version is a value, not a removal.
+func (v *version) live() bool { return v != nil && v.kind == opPut }
+
+func (e *entry) key() driver.Key { return driver.Key{Entity: e.ent.name, ID: e.id} }
+
+// find returns the entry of a key, nil if there is none.
+func (x *index) find(k driver.Key) *entry {
+	x.mu.RLock()
+	ent := x.entities[k.Entity]
+	x.mu.RUnlock()
+	if ent == nil {
+		return nil
+	}
+	ent.mu.RLock()
+	e := ent.ids[k.ID]
+	ent.mu.RUnlock()
+	return e
+}
+
+// entity returns the entity of a name, nil if there is none.
+func (x *index) entity(name string) *entity {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.entities[name]
+}
+
+// add returns the entry of a key, a new one if there is none; dir is asked for
+// the directory of an entity that is new.
+func (x *index) add(k driver.Key, dir func() string) *entry {
+	ent := x.entity(k.Entity)
+	if ent == nil {
+		x.mu.Lock()
+		if ent = x.entities[k.Entity]; ent == nil {
+			if x.entities == nil {
+				x.entities = map[string]*entity{}
+			}
+			name := strings.Clone(k.Entity) // the caller's may be part of something large
+			ent = &entity{name: name, dir: dir(), ids: map[string]*entry{}}
+			x.entities[name] = ent
+		}
+		x.mu.Unlock()
+	}
+	ent.mu.Lock()
+	defer ent.mu.Unlock()
+	e := ent.ids[k.ID]
+	if e == nil {
+		e = &entry{ent: ent, id: strings.Clone(k.ID)}
+		ent.ids[e.id] = e
+		ent.entries = append(ent.entries, e)
+	}
+	return e
+}
+
+// drop takes an entry out. The caller holds journaled.order and has set dead.
+func (x *index) drop(e *entry) {
+	ent := e.ent
+	ent.mu.Lock()
+	defer ent.mu.Unlock()
+	if ent.ids[e.id] != e {
+		return
+	}
+	delete(ent.ids, e.id)
+	if ent.dead++; ent.dead > len(ent.entries)/2 {
+		ent.entries = slices.DeleteFunc(slices.Clone(ent.entries), func(e *entry) bool { return ent.ids[e.id] != e })
+		ent.dead = 0
+	}
+}
+
+// list returns the entries of an entity, in no particular order, though in that
+// of their ids where a snapshot has just been read.
+func (ent *entity) list() []*entry {
+	ent.mu.RLock()
+	defer ent.mu.RUnlock()
+	all := make([]*entry, 0, len(ent.ids))
+	for _, e := range ent.entries {
+		if ent.dead == 0 || ent.ids[e.id] == e {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// all returns all entities.
+func (x *index) all() []*entity {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	all := make([]*entity, 0, len(x.entities))
+	for _, ent := range x.entities {
+		all = append(all, ent)
+	}
+	slices.SortFunc(all, func(a, b *entity) int { return strings.Compare(a.name, b.name) })
+	return all
+}
+
+// ids returns the ids of an entity that have a value, in no particular order.
+func (x *index) ids(name string) []string {
+	ent := x.entity(name)
+	if ent == nil {
+		return nil
+	}
+	entries := ent.list()
+	ids := make([]string, 0, len(entries))
+	for _, e := range entries {
+		if e.seen().live() {
+			ids = append(ids, e.id)
+		}
+	}
+	return ids
+}
+
+// names returns the names of the entities that have a value.
+func (x *index) names() []string {
+	var names []string
+	for _, ent := range x.all() {
+		if slices.ContainsFunc(ent.list(), func(e *entry) bool { return e.seen().live() }) {
+			names = append(names, ent.name)
+		}
+	}
+	return names
+}

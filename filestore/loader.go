@@ -1,0 +1,391 @@
+package filestore
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"slices"
+
+	"github.com/holdfast-go/holdfast/driver"
+	"github.com/holdfast-go/holdfast/journal"
+)
+
+// loader fills an index from the snapshot and from what the journal has since.
+// It changes nothing on the disk. One goroutine uses it.
+type loader struct {
+	s      *Store
+	j      *journaled
+	snap   *snapshot // nil if there is none
+	broken *snapshot // in its place: one with damage, to be replaced
+	seq    uint64    // up to which the snapshot tells
+	clean  bool      // the snapshot's last commit is that of a Close
+
+	// unsure says that the snapshot is damaged or missing though the journal
+	// does not begin with its first record: what is not known of a file is
+	// then no proof that another hand was at it.
+	unsure   error
+	suspects map[*entry]bool // whose entry in the snapshot is damaged
+
+	last      *entity // the last that was asked for
+	newest    int64   // time of the latest change, unix ns
+	detached  bool    // the files have been changed directly since
+	older     map[*entry][]fileID
+	removed   map[*entry]bool // by a record since the snapshot
+	lost      []loss
+	unknown   []journal.Damage // nobody can tell which values they changed
+	following bool             // what comes now comes after the files were compared
+	repaired  int              // records with a flipped bit that was put right
+}
+
+// fileID is what tells the files of a value's versions from each other: each
+// version's file carries the time of the version.
+type fileID struct{ mod, size int64 }
+
+// loss is a change that the journal had and cannot be read any more.
+type loss struct {
+	e      *entry
+	op     op // its data is not to be trusted
+	damage journal.Damage
+}
+
+func newLoader(j *journaled) *loader {
+	return &loader{s: j.s, j: j, suspects: map[*entry]bool{}, older: map[*entry][]fileID{}, removed: map[*entry]bool{}}
+}
+
+// entry returns the entry of a key that the disk knows.
+func (l *loader) entry(entity, id []byte) (*entry, error) {
+	if l.last == nil || l.last.name != string(entity) {
+		if l.last = l.j.index.entities[string(entity)]; l.last == nil {
+			return l.newEntry(driver.Key{Entity: string(entity), ID: string(id)})
+		}
+	}
+	if e := l.last.ids[string(id)]; e != nil {
+		return e, nil
+	}
+	k := driver.Key{Entity: l.last.name, ID: string(id)}
+	if plain(k.ID) && !l.s.caseBlind {
+		return l.j.index.add(k, nil), nil
+	}
+	return l.newEntry(k)
+}
+
+func (l *loader) newEntry(k driver.Key) (*entry, error) {
+	file, _, err := l.s.locate(k)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.j.folds.claim(l.s, k); err != nil {
+		return nil, err
+	}
+	return l.j.place(k, file), nil
+}
+
+// readSnapshot reads the latest snapshot.
+func (l *loader) readSnapshot() error {
+	numbers, err := l.s.snapshots()
+	if err != nil {
+		return err
+	}
+	l.j.nextNumber = 1
+	if len(numbers) == 0 {
+		return nil
+	}
+	newest := numbers[len(numbers)-1]
+	l.j.nextNumber = newest + 1
+	n, err := l.s.openSnapshotFile(newest)
+	if errors.Is(err, errSnapshotHead) {
+		l.broken, l.unsure = n, err
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	r := &snapReader{n: n, each: l.snapEntry}
+	if err := r.read(); err != nil {
+		return errors.Join(err, n.close())
+	}
+	if r.end < r.applied { // what followed the last commit does not count: once more without it
+		l.j.index, l.last, l.j.cache = index{}, nil, cache{limit: l.j.cache.limit}
+		clear(l.suspects)
+		r = &snapReader{n: n, each: l.snapEntry, limit: max(r.end, snapHead)}
+		if err := r.read(); err != nil {
+			return errors.Join(err, n.close())
+		}
+	}
+	if r.end == 0 { // it gets its name only after its first commit
+		r.damage = fmt.Errorf("%w: %s has no commit", errSnapshotDamaged, n.name)
+	}
+	l.seq, l.clean, l.unsure = r.seq, r.closed, r.damage
+	n.size, n.seq, n.closed = max(r.end, snapHead), r.seq, r.closed
+	if l.unsure != nil || len(l.suspects) > 0 {
+		l.broken = n
+	} else {
+		l.snap = n
+	}
+	return nil
+}
+
+// snapEntry takes over one entry. whole is false if its data is damaged.
+func (l *loader) snapEntry(x *snapEntry, whole bool) error {
+	e, err := l.entry(x.entity, x.id)
+	if err != nil {
+		return err
+	}
+	if x.kind == entryRemoved {
+		x.snap.live -= e.footprint(e.base)
+		e.dead = true
+		l.j.index.drop(e)
+		return nil
+	}
+	base := &version{seq: x.seq, mod: x.mod, snap: x.snap, off: x.off, size: uint32(len(x.data)), crc: x.crc, kind: opPut}
+	l.newest = max(l.newest, x.mod)
+	x.snap.live += e.footprint(base) - e.footprint(e.base)
+	e.base, e.file = base, x.file
+	cur := base
+	if whole && l.j.cache.room(len(x.data)) {
+		full := *base
+		full.data = append(make([]byte, 0, len(x.data)), x.data...)
+		cur = &full
+		l.j.cache.add(e, len(x.data))
+	}
+	if !whole {
+		l.suspects[e] = true
+	}
+	e.cur.Store(cur)
+	return nil
+}
+
+// record takes over one record of the journal.
+func (l *loader) record(r journal.Record) error {
+	if r.Repaired {
+		l.repaired++
+	}
+	l.newest = max(l.newest, r.Time.UnixNano())
+	for b := r.Payload; len(b) > 0; {
+		o, rest, whole, err := nextOp(b)
+		if err != nil || !whole {
+			return fmt.Errorf("record %d of the journal is sound and cannot be understood: was it written by a newer version?", r.Seq)
+		}
+		if err := l.replay(&o, r.Seq, r.Time.UnixNano()); err != nil {
+			return err
+		}
+		b = rest
+	}
+	return nil
+}
+
+func (l *loader) replay(o *op, seq uint64, mod int64) error {
+	switch o.kind {
+	case opPut, opAdopt:
+		e, err := l.entry(o.entity, o.id)
+		if err != nil {
+			return err
+		}
+		l.set(e, &version{seq: seq, mod: mod, size: uint32(len(o.data)), crc: o.crc, kind: opPut,
+			data: append(make([]byte, 0, len(o.data)), o.data...)})
+	case opDelete:
+		e, err := l.entry(o.entity, o.id)
+		if err != nil {
+			return err
+		}
+		l.set(e, &version{seq: seq, mod: mod, kind: opDelete})
+	case opClear:
+		if ent := l.j.index.entities[string(o.entity)]; ent != nil {
+			for _, e := range ent.list() {
+				l.set(e, &version{seq: seq, mod: mod, kind: opDelete})
+			}
+		}
+	case opDetach:
+		l.detached = true
+	case opAttach:
+		l.detached = false
+	default:
+		return fmt.Errorf("record %d of the journal has a change of kind %d: it was written by a newer version", seq, o.kind)
+	}
+	return nil
+}
+
+// set makes v the latest version, and remembers which file the one before it
+// may have been written to.
+func (l *loader) set(e *entry, v *version) {
+	if l.following {
+		e.cur.Store(v)
+		return
+	}
+	if old := e.cur.Load(); old != nil && old.seq > l.seq && old.live() {
+		l.older[e] = append(l.older[e], fileID{old.mod, int64(old.size)})
+	}
+	if !v.live() {
+		l.removed[e] = true
+	}
+	e.cur.Store(v)
+}
+
+// damage takes note of a stretch of the journal that cannot be read, and finds
+// out which values it concerns.
+func (l *loader) damage(d journal.Damage) error {
+	whole := len(d.Payload) > 0
+	var ops []op
+	for b := d.Payload; len(b) > 0; {
+		o, rest, sound, err := nextOp(b)
+		if err != nil || o.kind != opPut && o.kind != opAdopt && o.kind != opDelete {
+			l.unknown = append(l.unknown, d)
+			return nil
+		}
+		whole = whole && sound
+		ops = append(ops, o)
+		b = rest
+	}
+	if len(ops) == 0 || d.From != d.To {
+		l.unknown = append(l.unknown, d)
+		return nil
+	}
+	for _, o := range ops {
+		if whole {
+			if err := l.replay(&o, d.From, d.Time.UnixNano()); err != nil {
+				return err
+			}
+			continue
+		}
+		e, err := l.entry(o.entity, o.id)
+		if err != nil {
+			return err
+		}
+		l.lost = append(l.lost, loss{e, o, d})
+	}
+	return nil
+}
+
+// snapshots lists the numbers of the snapshots, in rising order.
+func (s *Store) snapshots() ([]uint64, error) {
+	entries, err := s.fs.ReadDir(snapshotDir)
+	if err != nil {
+		return nil, ignoreNotExist(err)
+	}
+	var numbers []uint64
+	for _, e := range entries {
+		var n uint64
+		if _, err := fmt.Sscanf(e.Name(), "%d"+snapSuffix, &n); err == nil && path.Base(snapName(n)) == e.Name() {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	return numbers, nil
+}
+
+// plain tells of a name that is its own file name everywhere but on Windows.
+func plain(name string) bool {
+	for i := range len(name) {
+		switch c := name[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return name != "" && len(name) <= maxElement-len(suffix)
+}
+
+// snapReader reads a snapshot from end to end.
+type snapReader struct {
+	n     *snapshot
+	each  func(e *snapEntry, whole bool) error
+	limit int64 // where to stop; 0: at the end of the file
+
+	end     int64 // of the last commit
+	applied int64 // of the last entry that each got
+	seq     uint64
+	closed  bool
+	damage  error
+}
+
+// chunk is how much is read at once.
+const chunk = 1 << 20
+
+func (r *snapReader) read() error {
+	buf, off, at := make([]byte, 0, 2*chunk), int64(snapHead), 0
+	for {
+		if r.limit > 0 && off >= r.limit {
+			return nil
+		}
+		e, need := r.n.parseEntry(buf[at:])
+		if need == 0 && len(buf)-at >= entryHead {
+			return r.broken(off)
+		}
+		if need == 0 || need > len(buf)-at {
+			rest := copy(buf, buf[at:])
+			want := max(chunk, need)
+			buf = slices.Grow(buf[:rest], want)[:rest+want]
+			got, err := r.n.file.ReadAt(buf[rest:], off+int64(rest))
+			if err != nil && err != io.EOF {
+				return err
+			}
+			if buf, at = buf[:rest+got], 0; got == 0 {
+				return r.broken(off)
+			}
+			continue
+		}
+		e.off, e.snap = off, r.n
+		if err := r.take(&e, off+int64(need)); err != nil {
+			return err
+		}
+		at, off = at+need, off+int64(need)
+	}
+}
+
+func (r *snapReader) take(e *snapEntry, end int64) error {
+	if e.kind == entryCommit {
+		r.end, r.applied, r.seq, r.closed = end, end, e.seq, e.flags&flagClosed != 0
+		return nil
+	}
+	r.applied = end
+	return r.each(e, e.kind != entryValue || checksum(e.data) == e.crc)
+}
+
+// broken judges what lies at off and is no entry: the end, or what was cut off
+// while it was written, or damage. It is damage if a commit follows.
+func (r *snapReader) broken(off int64) error {
+	buf := make([]byte, chunk+entryHead)
+	for at := off; ; at += chunk {
+		got, err := r.n.file.ReadAt(buf, at)
+		if err != nil && err != io.EOF {
+			return err
+		}
+		for i := 0; i+entryHead <= got && i < chunk; i += 8 {
+			if entryKind(buf[i+16]) != entryCommit {
+				continue
+			}
+			if e, need := r.n.parseEntry(buf[i:got]); need == entryHead && e.kind == entryCommit && at+int64(i) >= off {
+				r.damage = fmt.Errorf("%w: %s at byte %d", errSnapshotDamaged, r.n.name, off)
+				return nil
+			}
+		}
+		if got < chunk {
+			return nil
+		}
+	}
+}
+
+// openSnapshotFile opens a snapshot. With errSnapshotHead it is open all the
+// same, and nothing can be read from it.
+func (s *Store) openSnapshotFile(number uint64) (*snapshot, error) {
+	flag := os.O_RDWR
+	if s.opt.ReadOnly {
+		flag = os.O_RDONLY
+	}
+	f, err := s.fs.OpenFile(snapName(number), flag, 0)
+	if err != nil {
+		return nil, err
+	}
+	n := &snapshot{name: snapName(number), number: number, file: f, size: snapHead, live: snapHead}
+	head := make([]byte, snapHead)
+	if _, err := f.ReadAt(head, 0); err != nil && err != io.EOF {
+		return nil, errors.Join(err, f.Close())
+	}
+	err = n.parseHead(head)
+	if err != nil && !errors.Is(err, errSnapshotHead) {
+		return nil, errors.Join(err, f.Close())
+	}
+	return n, err
+}

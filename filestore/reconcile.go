@@ -1,0 +1,306 @@
+package filestore
+
+import (
+	"context"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/holdfast-go/holdfast/atomicfile"
+	"github.com/holdfast-go/holdfast/driver"
+	"github.com/holdfast-go/holdfast/vfs"
+)
+
+// What a file means, when the store is opened, against what the journal and the
+// snapshot say was last written to it:
+//
+//	looks as we left it             trusted, and not read
+//	an older version of ours        the checkpoint that would have replaced it did not come so far
+//	valid, and not ours             edited by hand: adopted, reported
+//	valid, not ours, untouched      bit rot (found where all files are read): restored, reported
+//	not valid                       quarantined; restored if the value is known, else ErrDamaged
+//	missing, never removed          put back, reported
+//	there, and removed since        removed
+//	there, and never heard of       written by hand: adopted, reported
+//
+// When the store has no memory yet, or the files were changed directly in the
+// meantime, they are right whatever they hold, and nothing is reported.
+
+// sighting is a file that was found, and what is to be made of it.
+type sighting struct {
+	found
+	info  vfs.Info
+	e     *entry // nil if the key is not known
+	equal bool   // the content was read, and is that of the present version
+}
+
+// reconciliation is what comparing the files with the index finds. It changes
+// nothing but the index's notes of what it saw.
+type reconciliation struct {
+	l      *loader
+	right  bool // the files are, whatever they hold
+	verify bool // read all of them
+
+	progress func(int)
+	refresh  func() error // brings the index up to what another process has written meanwhile
+
+	read    []*sighting // to be read
+	stale   []*entry    // whose files or snapshot entries are behind
+	same    []*sighting // touched, but with the content that we know
+	adopted []*sighting
+	rotten  []*sighting // valid, untouched, and not what was written
+	damaged []*sighting
+	twins   []found
+	missing []*entry // gone, and never removed
+	gone    []*entry // gone, and rightly so: the files are right
+}
+
+// sightings lists every file whose name is a value's. v.dirs gets the directories
+// with temporary files.
+func (s *Store) sightings(ctx context.Context, v *survey, refuse func(*driver.DamagedError) error) ([]*sighting, []found, error) {
+	var all []*sighting
+	var twins []found
+	var slab []sighting
+	root, err := vfs.Stat(s.fs, ".")
+	if err != nil {
+		return nil, nil, err
+	}
+	w := &walker{s: s, refuse: refuse, stat: true, visit: func(d directory) error {
+		slab = make([]sighting, len(d.files))
+		var odd []*sighting // whose id may have another file
+		for i, info := range d.files {
+			v.mixed = v.mixed || info.Device != root.Device
+			if strings.HasPrefix(info.Name, ".") && atomicfile.IsTemp(info.Name) {
+				if n := len(v.dirs); n == 0 || v.dirs[n-1] != d.path {
+					v.dirs = append(v.dirs, d.path) // to be swept
+				}
+				continue
+			}
+			id := strings.TrimSuffix(info.Name, suffix)
+			easy := plain(id) && !s.names.windows
+			if !easy {
+				var ok bool
+				if id, ok = s.names.decode(info.Name, idName); !ok {
+					if err := refuse(s.foreign(path.Join(d.path, info.Name), "file")); err != nil {
+						return err
+					}
+					continue
+				}
+			}
+			f := &slab[i]
+			f.key, f.info = driver.Key{Entity: d.entity, ID: id}, info
+			f.file = d.path + "/" + info.Name
+			if !easy {
+				odd = append(odd, f)
+			} else {
+				all = append(all, f)
+			}
+		}
+		single, double := splitTwins(odd)
+		all, twins = append(all, single...), append(twins, double...)
+		return nil
+	}}
+	err = w.walk(ctx)
+	return all, twins, err
+}
+
+// splitTwins finds the files of one directory that stand for the same id. The
+// less escaped form is the preferred one.
+func splitTwins(odd []*sighting) (single []*sighting, twins []found) {
+	slices.SortStableFunc(odd, func(a, b *sighting) int {
+		if c := strings.Compare(a.key.ID, b.key.ID); c != 0 {
+			return c
+		}
+		return len(a.file) - len(b.file)
+	})
+	for i, f := range odd {
+		if i > 0 && odd[i-1].key == f.key {
+			twins = append(twins, f.found)
+		} else {
+			single = append(single, f)
+		}
+	}
+	return single, twins
+}
+
+// compare sorts what was found by what it means, reading what must be read.
+func (r *reconciliation) compare(ctx context.Context, files []*sighting) error {
+	var ent *entity
+	for _, f := range files {
+		if ent == nil || ent.name != f.key.Entity {
+			ent = r.l.j.index.entity(f.key.Entity)
+		}
+		if ent != nil {
+			f.e = ent.ids[f.key.ID]
+		}
+		r.sort(f)
+	}
+	if err := r.readAll(ctx); err != nil {
+		return err
+	}
+	for _, ent := range r.l.j.index.all() {
+		for _, e := range ent.list() {
+			r.unlisted(e)
+		}
+	}
+	return nil
+}
+
+// sort decides by the look of a file alone, where that is enough.
+func (r *reconciliation) sort(f *sighting) {
+	if f.e == nil {
+		r.read = append(r.read, f)
+		return
+	}
+	f.e.listed = true
+	cur := f.e.cur.Load()
+	unchanged := cur != nil && f.e.base != nil && cur.seq == f.e.base.seq && cur.mod == f.e.base.mod
+	switch {
+	case r.verify || cur == nil || r.l.suspects[f.e]:
+		r.read = append(r.read, f)
+	case unchanged && f.looksLeft():
+		if r.l.broken != nil {
+			r.same = append(r.same, f) // for the snapshot that replaces it
+		}
+	case !unchanged && r.knows(f):
+		r.stale = append(r.stale, f.e)
+	default:
+		r.read = append(r.read, f)
+	}
+}
+
+// looksLeft tells whether the file looks in every respect as we left it.
+func (f *sighting) looksLeft() bool {
+	return f.e.file != (stamp{}) && stampOf(f.info) == f.e.file
+}
+
+// knows tells whether the file is that of a version of ours, by its time, which
+// no two versions share.
+func (r *reconciliation) knows(f *sighting) bool {
+	id := fileID{f.info.ModTime, f.info.Size}
+	if f.e.file.mod != 0 && id == (fileID{f.e.file.mod, f.e.file.size}) {
+		return true
+	}
+	if cur := f.e.cur.Load(); cur.live() && id == (fileID{cur.mod, int64(cur.size)}) {
+		return true
+	}
+	return slices.Contains(r.l.older[f.e], id)
+}
+
+// readAll reads the files that must be read, some at a time.
+func (r *reconciliation) readAll(ctx context.Context) error {
+	done := 0
+	var mu sync.Mutex
+	err := r.l.s.eachFile(ctx, len(r.read), func(i int) error {
+		f := r.read[i]
+		c, err := r.l.s.read(f.file)
+		if err != nil {
+			return ignoreNotExist(err) // removed since it was listed: it will be missed
+		}
+		f.content = c
+		if !c.damaged() && f.e != nil && f.e.cur.Load().holds(c) {
+			c.data = nil // it is what we have; the rest is few
+			f.equal = true
+		}
+		f.info.ModTime, f.info.Size = c.modTime.UnixNano(), c.size
+		if r.progress != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			r.progress(done)
+		}
+		return nil
+	})
+	if err == nil && r.refresh != nil {
+		err = r.refresh()
+	}
+	if err != nil {
+		return err
+	}
+	for _, f := range r.read {
+		if f.content != nil {
+			r.judge(f)
+		}
+	}
+	return nil
+}
+
+// judge decides by the content.
+func (r *reconciliation) judge(f *sighting) {
+	c := f.content
+	if c.damaged() {
+		r.damaged = append(r.damaged, f)
+		return
+	}
+	if f.e == nil {
+		r.adopted = append(r.adopted, f)
+		return
+	}
+	cur := f.e.cur.Load()
+	switch {
+	case f.equal, cur.live() && cur.wrote(c.data):
+		r.same = append(r.same, f)
+	case r.right:
+		r.adopted = append(r.adopted, f)
+	case cur != nil && f.looksLeft() && (f.e.base == nil || cur.seq == f.e.base.seq):
+		r.rotten = append(r.rotten, f)
+	case cur != nil && (r.knows(f) || r.unprovable(f) && f.info.ModTime <= cur.mod):
+		r.stale = append(r.stale, f.e)
+	default:
+		r.adopted = append(r.adopted, f)
+	}
+}
+
+// unprovable tells of a file of which it is not known what we last wrote to it.
+func (r *reconciliation) unprovable(f *sighting) bool {
+	return r.l.unsure != nil || f.e.base != nil && f.e.file == (stamp{})
+}
+
+// unlisted decides what an entry without a file means.
+func (r *reconciliation) unlisted(e *entry) {
+	if e.listed {
+		e.listed = false
+		return
+	}
+	cur := e.cur.Load()
+	switch {
+	case cur == nil:
+	case r.right && cur.live():
+		r.gone = append(r.gone, e)
+	case cur.live() && e.file != (stamp{}) && !r.l.removed[e]:
+		r.missing = append(r.missing, e)
+	default:
+		r.stale = append(r.stale, e)
+	}
+}
+
+// eachFile calls f for 0 to n-1, several at a time, until one fails.
+func (s *Store) eachFile(ctx context.Context, n int, f func(i int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var mu sync.Mutex
+	next := 0
+	take := func() (int, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if next == n || ctx.Err() != nil {
+			return 0, false
+		}
+		next++
+		return next - 1, true
+	}
+	var wg sync.WaitGroup
+	for range min(readers, n) {
+		wg.Go(func() {
+			for i, ok := take(); ok; i, ok = take() {
+				if err := f(i); err != nil {
+					cancel(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return context.Cause(ctx)
+}

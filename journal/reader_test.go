@@ -1,0 +1,169 @@
+package journal_test
+
+import (
+	"errors"
+	"io/fs"
+	"sync"
+	"testing"
+
+	"github.com/holdfast-go/holdfast/journal"
+	"github.com/holdfast-go/holdfast/vfs/faultfs"
+)
+
+func openReader(t testing.TB, fsys *faultfs.FS) *journal.Reader {
+	t.Helper()
+	r, err := journal.OpenReader(fsys, ".")
+	must(t, err)
+	t.Cleanup(func() { r.Close() })
+	return r
+}
+
+func TestReaderNeedsAJournal(t *testing.T) {
+	fsys := openFS(t, t.TempDir())
+	for _, dir := range []string{".", "absent"} {
+		_, err := journal.OpenReader(fsys, dir)
+		wantErr(t, dir, err, fs.ErrNotExist)
+	}
+}
+
+// What has been acknowledged is there for a reader at once, through rotation
+// and reuse, and it is cheap to learn that nothing is new.
+func TestReaderFollows(t *testing.T) {
+	j, inner, _ := fresh(t, small())
+	fsys := faultfs.New(inner)
+	put(t, j, payload(1, 700))
+	r := openReader(t, fsys)
+	last := uint64(0)
+	for i := range uint64(200) {
+		l := &told{}
+		got, err := r.Read(last, l.record)
+		must(t, err)
+		l.wantSeqs(t, 700, upTo(last+1, i+1)...)
+		if got != i+1 {
+			t.Fatalf("read up to %d of %d", got, i+1)
+		}
+		last = got
+		before := fsys.Calls("")
+		if got, err := r.Read(last, l.record); err != nil || got != last {
+			t.Fatalf("nothing new: %d %v", got, err)
+		}
+		if n := fsys.Calls("") - before; n != 1 {
+			t.Fatalf("%d calls to learn that nothing is new", n)
+		}
+		put(t, j, payload(i+2, 700))
+		j.Release(j.Last())
+	}
+	if u := j.Usage(); u.First < 100 {
+		t.Errorf("nothing was reused: %+v", u)
+	}
+	_, err := r.Read(3, func(journal.Record) error { return nil })
+	wantErr(t, "reused", err, journal.ErrGap)
+	l := &told{}
+	if last, err = r.Read(190, l.record); err != nil || last != 201 {
+		t.Errorf("read up to %d: %v", last, err)
+	}
+	l.wantSeqs(t, 700, upTo(191, 201)...)
+}
+
+func TestReaderWithWriters(t *testing.T) {
+	j, inner, _ := fresh(t, small())
+	fsys := faultfs.New(inner)
+	put(t, j, payload(1, 300))
+	var wg sync.WaitGroup
+	for w := range 4 {
+		wg.Go(func() {
+			r := openReader(t, fsys)
+			last, gaps := uint64(0), 0
+			check := func(rec journal.Record) error {
+				if rec.Seq <= last {
+					t.Errorf("record %d after %d", rec.Seq, last)
+				}
+				return nil
+			}
+			for range 150 {
+				seq, err := j.Append(ctx, payload(uint64(w), 300), epoch, nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				j.Release(seq)
+				got, err := r.Read(last, check)
+				if errors.Is(err, journal.ErrGap) {
+					gaps++
+					last = j.Usage().First
+					continue
+				}
+				if err != nil || got < seq {
+					t.Errorf("record %d is acknowledged, and read were those up to %d: %v", seq, got, err)
+					return
+				}
+				last = got
+			}
+			if gaps > 100 {
+				t.Errorf("%d gaps", gaps)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// A flush that is under way is not told.
+func TestReaderSeesNoUnacknowledged(t *testing.T) {
+	_, inner, _ := fresh(t, nil)
+	fsys := faultfs.New(inner)
+	stop, goOn := make(chan bool), make(chan bool)
+	armed := false
+	fsys.OnCall = func(op faultfs.Op, _ string) {
+		if op == faultfs.OpSync && armed {
+			stop <- true
+			<-goOn
+		}
+	}
+	j, _ := open(t, fsys, small())
+	put(t, j, payload(1, 100))
+	armed = true
+	r := openReader(t, faultfs.New(inner))
+	for i := range uint64(3) {
+		must(t, j.Reserve(ctx, 100))
+		f, _ := j.Enqueue(payload(i+2, 100), epoch, nil)
+		<-stop
+		l := &told{}
+		last, err := r.Read(0, l.record)
+		must(t, err)
+		l.wantSeqs(t, 100, upTo(1, i+1)...)
+		if all, err := r.ReadAll(last, l.record); err != nil || all != i+2 {
+			t.Errorf("ReadAll: %d %v", all, err)
+		}
+		goOn <- true
+		must(t, f.Wait())
+		if last, err = r.Read(last, l.record); err != nil || last != i+2 {
+			t.Errorf("after the flush: %d %v", last, err)
+		}
+	}
+	armed = false
+}
+
+func TestReaderErrors(t *testing.T) {
+	j, inner, _ := fresh(t, small())
+	fill(t, j, 5, 100)
+	r := openReader(t, faultfs.New(inner))
+	stop := errors.New("stop")
+	last, err := r.Read(1, func(rec journal.Record) error {
+		if rec.Seq == 4 {
+			return stop
+		}
+		return nil
+	})
+	wantErr(t, "f", err, stop)
+	if last != 3 {
+		t.Errorf("stopped at %d", last)
+	}
+	l := &told{}
+	if last, err := r.Read(last, l.record); err != nil || last != 5 {
+		t.Errorf("went on to %d: %v", last, err)
+	}
+	l.wantSeqs(t, 100, 4, 5)
+	if last, err := r.Read(9, l.record); err != nil || last != 9 {
+		t.Errorf("ahead: %d %v", last, err)
+	}
+}
