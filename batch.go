@@ -48,7 +48,7 @@ func (s *Store) update(ctx context.Context, k driver.Key, f func(*Batch) error) 
 		err := f(b)
 		again := b.torn
 		if err == nil && len(b.ops) > 0 {
-			err = applier.Apply(ctx, b.conds(), b.ops)
+			err = s.apply(ctx, applier, b.conds(), b.ops)
 			again = errors.Is(err, ErrConflict)
 		}
 		if err == nil || !again || attempt == maxAttempts {
@@ -58,6 +58,12 @@ func (s *Store) update(ctx context.Context, k driver.Key, f func(*Batch) error) 
 			return fail("update", k, err)
 		}
 	}
+}
+
+// apply is the one way to the backend's Apply, as it counts the change.
+func (s *Store) apply(ctx context.Context, a driver.Applier, conds []driver.Cond, ops []driver.Op) error {
+	defer s.changes.Add(1)
+	return a.Apply(ctx, conds, ops)
 }
 
 // backoff lets the others finish: a random wait that grows to 10 ms.

@@ -20,7 +20,9 @@ type Codec[T any] interface {
 // (the files are for people), and with numbers in interface values kept as
 // json.Number (a price or an id must not become a rounded float64). As
 // encoding/json does, it stores U+FFFD for bytes of a string that are not UTF-8.
-type jsonCodec[T any] struct{}
+type jsonCodec[T any] struct {
+	plain bool // T holds no interface values
+}
 
 func (jsonCodec[T]) Encode(v T) ([]byte, error) {
 	var b bytes.Buffer
@@ -32,8 +34,12 @@ func (jsonCodec[T]) Encode(v T) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-func (jsonCodec[T]) Decode(data []byte) (T, error) {
+func (c jsonCodec[T]) Decode(data []byte) (T, error) {
 	var v T
+	if c.plain { // the same without a Decoder, which has a buffer of its own
+		err := json.Unmarshal(data, &v)
+		return v, err
+	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	err := dec.Decode(&v)
@@ -50,7 +56,31 @@ func defaultCodec[T any]() Codec[T] {
 	if raw, ok := any(rawCodec{}).(Codec[T]); ok {
 		return raw
 	}
-	return jsonCodec[T]{}
+	return jsonCodec[T]{plain: !holdsInterface(reflect.TypeFor[T](), map[reflect.Type]bool{})}
+}
+
+// holdsInterface tells whether there may be an interface within a t. It does
+// not look again at what it has seen: types may hold themselves.
+func holdsInterface(t reflect.Type, seen map[reflect.Type]bool) bool {
+	if seen[t] {
+		return false
+	}
+	seen[t] = true
+	switch t.Kind() {
+	case reflect.Interface:
+		return true
+	case reflect.Pointer, reflect.Slice, reflect.Array:
+		return holdsInterface(t.Elem(), seen)
+	case reflect.Map:
+		return holdsInterface(t.Key(), seen) || holdsInterface(t.Elem(), seen)
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if holdsInterface(t.Field(i).Type, seen) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // holdsNull tells whether a T can say that it is null. A type that decodes

@@ -122,6 +122,7 @@ func (c *Collection[T]) Clear(ctx context.Context) error {
 	}
 	if err == nil {
 		err = del.Clear(ctx, c.entity)
+		c.s.changes.Add(1)
 	}
 	return fail("clear", driver.Key{Entity: c.entity}, err)
 }
@@ -145,15 +146,11 @@ func (c *Collection[T]) Len(ctx context.Context) (int, error) {
 // An error ends the sequence. It is backtest-kit's keys.
 func (c *Collection[T]) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		var ids []string
-		for id, err := range c.ids(ctx) {
-			if err != nil {
-				yield("", err)
-				return
-			}
-			ids = append(ids, id)
+		ids, err := c.sorted(ctx)
+		if err != nil {
+			yield("", err)
+			return
 		}
-		natural.Sort(ids)
 		for _, id := range ids {
 			if !yield(id, nil) {
 				return
@@ -162,17 +159,25 @@ func (c *Collection[T]) Keys(ctx context.Context) iter.Seq2[string, error] {
 	}
 }
 
-// All yields the entries in the order of Keys. A value that cannot be read
-// comes as an Entry with its ID and an error, and the sequence goes on if the
-// consumer does; an error without an ID ends it. It is backtest-kit's values.
+// All yields the entries in the order of Keys, each as it is in its turn. A
+// value that cannot be read comes as an Entry with its ID and an error, and the
+// sequence goes on if the consumer does; an error without an ID ends it. It is
+// backtest-kit's values.
+//
+// Many entries are read and decoded ahead, on all processors. No goroutine of
+// that outlives the sequence. What another process changes on a shared backend
+// may be seen for the next few hundred entries only behind them.
 func (c *Collection[T]) All(ctx context.Context) iter.Seq2[Entry[T], error] {
 	return func(yield func(Entry[T], error) bool) {
-		for id, err := range c.Keys(ctx) {
-			if err != nil {
-				yield(Entry[T]{}, err)
-				return
-			}
-			e, err := c.Entry(ctx, id)
+		ids, err := c.sorted(ctx)
+		if err != nil {
+			yield(Entry[T]{}, err)
+			return
+		}
+		a := ahead[T]{c: c, ctx: ctx, ids: ids}
+		defer a.stop()
+		for i := range ids {
+			e, err := a.entry(i)
 			if errors.Is(err, ErrNotFound) {
 				continue // removed since it was listed
 			}
@@ -279,6 +284,19 @@ func (c *Collection[T]) ids(ctx context.Context) iter.Seq2[string, error] {
 			}
 		}
 	}
+}
+
+// sorted is all ids, in natural order.
+func (c *Collection[T]) sorted(ctx context.Context) ([]string, error) {
+	var ids []string
+	for id, err := range c.ids(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	natural.Sort(ids)
+	return ids, nil
 }
 
 func (c *Collection[T]) encode(id string, v T) ([]byte, error) {

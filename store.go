@@ -47,6 +47,12 @@ type Options struct {
 	// recovered, moved or created, and every change is refused with
 	// ErrReadOnly. A store of files can be read so while its owner runs.
 	ReadOnly bool
+
+	// Repair has a backend that keeps more than one trace of a value read them
+	// all and put right what differs, and opens one that otherwise refuses
+	// because acknowledged changes are lost and it cannot be told of which
+	// values. Report tells. A file store keeps the damaged bytes.
+	Repair bool
 }
 
 // Store is an open backend with the portable meaning on top. All methods may
@@ -56,6 +62,9 @@ type Store struct {
 	readOnly bool
 	ready    sync.Map // entity → struct{}: Init has succeeded
 	closed   atomic.Bool
+
+	_       [64]byte      // what every call reads is not to be on one cache line with what every change writes
+	changes atomic.Uint64 // counts calls that may have changed something; not the same afterwards as before
 }
 
 // Open opens a store by URL: "file:./logs/data" or "mem:", or the scheme of any
@@ -68,7 +77,7 @@ type Store struct {
 func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 	var d driver.OpenOptions
 	if o != nil {
-		d.Logger, d.ReadOnly = o.Logger, o.ReadOnly
+		d.Logger, d.ReadOnly, d.Repair = o.Logger, o.ReadOnly, o.Repair
 	}
 	backend, err := driver.Open(ctx, url, d)
 	if err != nil {
@@ -194,6 +203,9 @@ func (s *Store) begin(ctx context.Context, k driver.Key, capable bool) error {
 	if err := s.usable(ctx, capable); err != nil {
 		return err
 	}
+	if s.isReady(k.Entity) {
+		return driver.ValidateID(k.ID)
+	}
 	if err := driver.ValidateKey(k); err != nil {
 		return err
 	}
@@ -205,16 +217,22 @@ func (s *Store) beginEntity(ctx context.Context, entity string, capable bool) er
 	if err := s.usable(ctx, capable); err != nil {
 		return err
 	}
+	if s.isReady(entity) {
+		return nil
+	}
 	if err := driver.ValidateEntity(entity); err != nil {
 		return err
 	}
 	return s.init(ctx, entity)
 }
 
+// isReady tells whether the entity is prepared, and so that its name is valid.
+func (s *Store) isReady(entity string) bool {
+	_, ok := s.ready.Load(entity)
+	return ok
+}
+
 func (s *Store) init(ctx context.Context, entity string) error {
-	if _, ok := s.ready.Load(entity); ok {
-		return nil
-	}
 	if err := s.d.Init(ctx, entity); err != nil {
 		return err
 	}
@@ -227,16 +245,17 @@ func (s *Store) get(ctx context.Context, k driver.Key) (Record, error) {
 		return Record{}, fail("get", k, err)
 	}
 	rec, err := s.d.Get(ctx, k)
-	return rec, fail("get", k, err)
+	if err != nil {
+		err = fail("get", k, err)
+	}
+	return rec, err
 }
 
 func (s *Store) put(ctx context.Context, k driver.Key, data []byte) error {
 	err := s.beginWrite(ctx, k, true)
 	if err == nil {
-		err = driver.ValidateData(data)
-	}
-	if err == nil {
 		err = s.d.Put(ctx, k, data)
+		s.changes.Add(1)
 	}
 	return fail("put", k, err)
 }
@@ -246,6 +265,7 @@ func (s *Store) delete(ctx context.Context, k driver.Key) error {
 	err := s.beginWrite(ctx, k, ok)
 	if err == nil {
 		err = del.Delete(ctx, k)
+		s.changes.Add(1)
 	}
 	return fail("delete", k, err)
 }

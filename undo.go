@@ -31,7 +31,7 @@ func (c *Collection[T]) Undo(ctx context.Context, id string) (Version[T], error)
 		}
 		u, err := c.undoing(ctx, id)
 		if err == nil {
-			err = applier.Apply(ctx, u.conds, u.ops)
+			err = c.s.apply(ctx, applier, u.conds, u.ops)
 		}
 		if err == nil {
 			return u.back, nil

@@ -14,6 +14,7 @@ import (
 type OpenOptions struct {
 	Logger   *slog.Logger // never nil
 	ReadOnly bool         // take no lock, change nothing
+	Repair   bool         // read everything, put right what can be put right, and open in spite of losses; they are reported
 }
 
 // Opener opens a backend by URL. It answers ErrInvalidURL to what it does not

@@ -31,7 +31,15 @@ func (s *Store) openJournal(ctx context.Context) (*journaled, driver.Report, err
 	if err := o.act(ctx); err != nil {
 		return nil, driver.Report{}, errors.Join(err, j.release())
 	}
+	go j.run() // not before: nobody would end it after a failure
+	j.running = true
+	if j.behindhand() {
+		j.behind.wake()
+	}
 	o.v.report.Entities, o.v.report.Values = j.count()
+	usage := j.log.Usage()
+	o.v.report.History = &driver.Retention{Oldest: usage.Oldest, Size: usage.Size,
+		MaxSize: s.opt.HistorySize, MaxAge: max(s.opt.HistoryAge, 0)}
 	return j, o.v.report, nil
 }
 
@@ -75,7 +83,8 @@ func (o *opening) readLog() (err error) {
 		return err
 	}
 	opt := &journal.Options{
-		MaxSize: j.s.opt.HistorySize, MinSegment: minSegment, MaxAge: j.s.opt.HistoryAge, Logger: j.s.log,
+		MaxSize: j.s.opt.HistorySize, MinSegment: minSegment, MaxSegment: min(maxSegment, j.s.opt.HistorySize/2),
+		MaxAge: j.s.opt.HistoryAge, Logger: j.s.log,
 		Committed: j.committed, Failed: j.refused, MakeRoom: j.makeRoom,
 	}
 	j.log, err = journal.Open(j.s.fs, journalDir, opt, journal.Replay{After: o.l.seq, Record: o.l.record, Damage: o.l.damage})
@@ -84,7 +93,7 @@ func (o *opening) readLog() (err error) {
 	}
 	j.past = j.log.Backward
 	j.snap.Store(o.l.snap)
-	j.last = max(j.log.Last(), o.l.seq)
+	j.last, j.detached = max(j.log.Last(), o.l.seq), o.l.detached
 	j.log.SetNext(j.last + 1)
 	j.s.clock.at(time.Unix(0, o.l.newest))
 	return o.judgeLog()
@@ -93,6 +102,10 @@ func (o *opening) readLog() (err error) {
 // minSegment is the size of the journal's first files: a store of a few values
 // takes little room.
 const minSegment = 256 << 10
+
+// maxSegment is the size of the large ones. Two are kept whatever HistorySize
+// says.
+const maxSegment = 16 << 20
 
 // judgeLog decides what a journal means that has lost something.
 func (o *opening) judgeLog() error {
@@ -147,11 +160,6 @@ func (o *opening) act(ctx context.Context) error {
 	if err := o.j.s.sweep(o.v); err != nil {
 		return err
 	}
-	go o.j.run()
-	o.j.running = true
-	if o.j.behindhand() {
-		o.j.behind.wake()
-	}
 	if !o.eager {
 		return nil
 	}
@@ -190,6 +198,10 @@ func (o *opening) treat(ctx context.Context, f *sighting) error {
 	s := o.j.s
 	s.log.Error("found invalid document", "filePath", s.path(f.file), "entityName", f.key.Entity, "reason", f.content.reason())
 	known := f.e != nil && f.e.cur.Load().live()
+	if known && o.r.right { // what is known is an older state
+		known = false
+		o.r.gone = append(o.r.gone, f.e)
+	}
 	o.eager = true
 	if s.opt.Invalid == Delete {
 		action, err := s.unlink(ctx, f.found)
@@ -238,16 +250,13 @@ func (o *opening) adopt(ctx context.Context) error {
 	}
 	for _, e := range o.r.gone {
 		o.eager = true
-		if err := o.j.delete(ctx, e.key()); err != nil {
+		if err := o.j.gone(ctx, e); err != nil {
 			return err
 		}
 	}
 	if o.l.detached {
-		payload, _ := appendOp(nil, opAttach, driver.Key{}, nil)
-		if err := o.j.append(ctx, payload); err != nil {
-			return err
-		}
 		o.eager = true
+		return o.j.attach(ctx)
 	}
 	return nil
 }
@@ -269,10 +278,7 @@ func (o *opening) takeOver(f *sighting) {
 func (o *opening) keep(e *entry, f *sighting) {
 	o.j.order.Lock()
 	defer o.j.order.Unlock()
-	if o.j.keep == nil {
-		o.j.keep = map[*entry]stamp{}
-	}
-	o.j.keep[e] = stampOf(f.info)
+	o.j.keepFile(e, stampOf(f.info))
 	o.j.soil(e)
 }
 

@@ -33,7 +33,7 @@ func OpenURL(ctx context.Context, u *url.URL, d driver.OpenOptions) (driver.Stor
 	if err != nil {
 		return nil, err
 	}
-	o := &Options{Logger: d.Logger, ReadOnly: d.ReadOnly}
+	o := &Options{Logger: d.Logger, ReadOnly: d.ReadOnly, Verify: d.Repair, Salvage: d.Repair}
 	err = driver.Params(u, map[string]func(string) error{
 		"mode":         func(v string) error { return setMode(o, v) },
 		"journal":      func(v string) error { return setJournal(o, v) },

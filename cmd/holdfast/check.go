@@ -67,7 +67,7 @@ func (a *app) repair(cmd *cobra.Command) error {
 	if err := a.look(cmd, there); err != nil {
 		return err
 	}
-	return a.use(cmd, nil, func(_ context.Context, s *holdfast.Store) error {
+	return a.use(cmd, &holdfast.Options{Repair: true}, func(_ context.Context, s *holdfast.Store) error {
 		return a.tell(s.Report(), s.Properties().Location, true)
 	})
 }

@@ -95,12 +95,25 @@ func compare(t *testing.T, store, want string) {
 	t.Fatalf("%d lines, of the uninterrupted run %d", len(a), len(b))
 }
 
-// killed does the test: args are those of live but for the store, and feed is
-// its stdin.
+// modes are the ways to write, as parameters of a store's URL.
+var modes = map[string]string{"journal": "", "direct": "?journal=off"}
+
+// killed does the test in both modes: args are those of live but for the store,
+// and feed is its stdin.
 func killed(t *testing.T, times []int64, feed []string, symbols []string, args ...string) (export, out string) {
 	t.Helper()
 	want, out := uninterrupted(t, strings.Join(feed, ""), args...)
-	store, _ := newStore(t)
+	for name, mode := range modes {
+		t.Run(name, func(t *testing.T) {
+			store, _ := newStore(t)
+			killedIn(t, store+mode, want, out, times, feed, symbols, args...)
+		})
+	}
+	return want, out
+}
+
+func killedIn(t *testing.T, store, want, out string, times []int64, feed []string, symbols []string, args ...string) {
+	t.Helper()
 	k := &killer{t: t, args: append([]string{store}, args...), feed: feed, fed: symbols[0],
 		times: times, events: eventTimes(t, out), rng: newRNG(t)}
 	began := time.Now()
@@ -115,7 +128,6 @@ func killed(t *testing.T, times []int64, feed []string, symbols []string, args .
 	}
 	k.handledAll(len(times), symbols...)
 	compare(t, store, want)
-	return want, out
 }
 
 // eventTimes are the candles that changed more than the cursor, in order.

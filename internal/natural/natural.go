@@ -61,7 +61,6 @@ package natural
 import (
 	"bytes"
 	"cmp"
-	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -80,34 +79,6 @@ func Compare(a, b string) int {
 	var bufA, bufB [128]byte // keys of usual ids stay on the stack
 	keyA, keyB := appendKey(bufA[:0], a), appendKey(bufB[:0], b)
 	return cmp.Or(bytes.Compare(keyA, keyB), strings.Compare(a, b))
-}
-
-// Sort sorts ids in the order of Compare. It makes each key once, and is the
-// function to use for more than a few ids. While it runs it takes twice the
-// bytes of the ids, and 32 more for each.
-func Sort(ids []string) {
-	type entry struct {
-		id       string
-		from, to int // the key is keys[from:to]
-	}
-	size := 0
-	for _, id := range ids {
-		size += 2*len(id) + 4
-	}
-	keys := make([]byte, 0, size)
-	entries := make([]entry, len(ids))
-	for i, id := range ids {
-		from := len(keys)
-		keys = appendKey(keys, id)
-		entries[i] = entry{id, from, len(keys)}
-	}
-	slices.SortFunc(entries, func(x, y entry) int {
-		order := bytes.Compare(keys[x.from:x.to], keys[y.from:y.to])
-		return cmp.Or(order, strings.Compare(x.id, y.id))
-	})
-	for i, e := range entries {
-		ids[i] = e.id
-	}
 }
 
 // appendKey appends the key of id. An id of ASCII only, which is nearly every
