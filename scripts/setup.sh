@@ -28,7 +28,7 @@ if [ -n "$missing" ]; then
 fi
 
 echo "== go mod download"
-for module in . ./cmd/holdfast; do
+for module in . ./cmd/holdfast ./bench; do
 	(cd "$module" && go mod download)
 done
 echo "== $(go version), node $(node --version)"

@@ -1,0 +1,3 @@
+package contender
+
+func newRenameio() (Contender, error) { return nil, missing("renameio is not made for Windows") }
