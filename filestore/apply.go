@@ -71,23 +71,16 @@ func lastOfEach(ops []driver.Op) []driver.Op {
 }
 
 // write makes one record of ops.
-func (j *journaled) write(ctx context.Context, conds []driver.Cond, ops []driver.Op) error {
-	b := &batch{}
-	var payload []byte
-	for _, op := range ops {
-		e, err := j.find(op.Key)
-		if err != nil {
-			return err
+func (j *journaled) write(ctx context.Context, conds []driver.Cond, ops []driver.Op) (err error) {
+	b, payload, err := j.compose(ops)
+	all := b.changes
+	defer func() {
+		if err != nil || len(b.changes) < len(all) {
+			j.unused(all)
 		}
-		c := &change{e: e, version: version{kind: opPut, size: uint32(len(op.Data))}}
-		if op.Delete {
-			c.kind, op.Data = opDelete, nil
-		}
-		payload, c.crc = appendOp(payload, c.kind, op.Key, op.Data)
-		if !op.Delete {
-			c.data = append([]byte(nil), op.Data...)
-		}
-		b.changes = append(b.changes, c)
+	}()
+	if err != nil {
+		return err
 	}
 	for {
 		if err := j.log.Reserve(ctx, len(payload)); err != nil {
@@ -108,6 +101,29 @@ func (j *journaled) write(ctx context.Context, conds []driver.Cond, ops []driver
 			return j.failed(flush.Wait())
 		}
 	}
+}
+
+// compose makes the changes of a record, and the record. With an error it
+// returns the changes before the one that cannot be.
+func (j *journaled) compose(ops []driver.Op) (*batch, []byte, error) {
+	b := &batch{}
+	var payload []byte
+	for _, op := range ops {
+		e, err := j.find(op.Key)
+		if err != nil {
+			return b, nil, err
+		}
+		c := &change{e: e, version: version{kind: opPut, size: uint32(len(op.Data))}}
+		if op.Delete {
+			c.kind, op.Data = opDelete, nil
+		}
+		payload, c.crc = appendOp(payload, c.kind, op.Key, op.Data)
+		if !op.Delete {
+			c.data = append([]byte(nil), op.Data...)
+		}
+		b.changes = append(b.changes, c)
+	}
+	return b, payload, nil
 }
 
 // tryWrite enqueues the record if its conditions hold, or returns the flush

@@ -161,6 +161,7 @@ func (j *journaled) renewSnapshot() error {
 	}
 	moved, err := j.copyEntries(n, old)
 	if err == nil {
+		n.detached = old.detached
 		if err = n.commit(old.seq, old.closed, time.Now()); err == nil {
 			err = n.publish(j.s.fs)
 		}
@@ -222,6 +223,9 @@ func (j *journaled) copyEntries(n, old *snapshot) ([]relocated, error) {
 }
 
 func (j *journaled) copyEntry(b []byte, n, old *snapshot, e *entry, base *version) ([]byte, error) {
+	if !base.live() {
+		return n.appendEntry(b, e.key(), snapEntry{kind: entryRemoved, flags: flagLeft, seq: base.seq, mod: base.mod, crc: base.crc}), nil
+	}
 	data, err := j.data(e.key(), base)
 	if err != nil {
 		return nil, err

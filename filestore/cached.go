@@ -19,25 +19,42 @@ type cache struct {
 
 	mu   sync.Mutex
 	used int64
-	ring []held
+	ring []*entry
 	hand int
-}
-
-// held is an entry in the ring, and the bytes that are counted for it.
-type held struct {
-	e    *entry
-	size int64
 }
 
 // add counts a value that is in memory and on the disk, and makes room.
 func (c *cache) add(e *entry, size int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ring = append(c.ring, held{e, int64(size)})
-	c.used += int64(size)
+	if e.slot == 0 {
+		c.ring = append(c.ring, e)
+		e.slot = int32(len(c.ring))
+	}
+	c.used += int64(size) - int64(e.held)
+	e.held = int32(size)
 	for looks := 2 * len(c.ring); c.used > c.limit && looks > 0; looks-- {
 		c.step()
 	}
+}
+
+// drop counts a value no more: it has been removed.
+func (c *cache) drop(e *entry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e.slot != 0 {
+		c.leave(e)
+	}
+}
+
+// leave takes an entry out of the ring. The caller holds mu.
+func (c *cache) leave(e *entry) {
+	last := c.ring[len(c.ring)-1]
+	c.ring[e.slot-1], last.slot = last, e.slot
+	c.ring[len(c.ring)-1] = nil
+	c.ring = c.ring[:len(c.ring)-1]
+	c.used -= int64(e.held)
+	e.slot, e.held = 0, 0
 }
 
 // room tells whether a value fits without driving out another.
@@ -53,25 +70,21 @@ func (c *cache) step() {
 	if c.hand >= len(c.ring) {
 		c.hand = 0
 	}
-	h := c.ring[c.hand]
-	v := h.e.cur.Load()
+	e := c.ring[c.hand]
+	v := e.cur.Load()
 	if v != nil && v.data != nil && v.snap != nil {
-		if h.e.used.Swap(false) {
+		if e.used.Swap(false) {
 			c.hand++
 			return
 		}
 		bare := *v
 		bare.data = nil
-		if !h.e.cur.CompareAndSwap(v, &bare) { // changed this moment
+		if !e.cur.CompareAndSwap(v, &bare) { // changed this moment
 			c.hand++
 			return
 		}
 	}
-	c.used -= h.size
-	last := len(c.ring) - 1
-	c.ring[c.hand] = c.ring[last]
-	c.ring[last] = held{}
-	c.ring = c.ring[:last]
+	c.leave(e)
 }
 
 // get returns the latest acknowledged version: from memory, or from the
@@ -153,7 +166,7 @@ func (j *journaled) fetch(e *entry, k driver.Key) (driver.Record, error) {
 			return v.record(k), nil
 		}
 		data, err := j.data(k, v)
-		if errors.Is(err, errSnapshotGone) { // written anew meanwhile, and v with it
+		if errors.Is(err, errSnapshotGone) && e.seen() != v { // written anew meanwhile, and v with it
 			continue
 		}
 		if err != nil {

@@ -40,6 +40,8 @@ type pass struct {
 	items []*item
 	last  uint64 // every change up to here is in items or was in a pass before
 	all   bool   // flush the file system as a whole
+
+	detached bool // the files count still, and not all of them have been looked at
 }
 
 // item is one value in a pass.
@@ -49,9 +51,12 @@ type item struct {
 	file   string
 	data   []byte // of v; nil for a removal
 	staged *atomicfile.Staged
-	kept   bool  // the file is right as it is, and looks like stamp
-	moved  bool  // damaged bytes were in the way, and have gone to quarantine
-	stuck  error // why its file cannot be written now
+	spare  string // in the place of staged: the spare file that holds the new one, then the old one
+	there  bool   // there is an old file
+	kept   bool   // the file is right as it is, and looks like stamp
+	moved  bool   // damaged bytes were in the way, and have gone to quarantine
+	lost   bool   // nothing has the value any more: the snapshot keeps what it has of it
+	stuck  error  // why its file cannot be written now
 	stamp  stamp
 	off    int64 // in the snapshot
 }
@@ -67,7 +72,7 @@ func (j *journaled) checkpoint(ctx context.Context) error {
 		return *cause
 	}
 	p := j.gather()
-	if len(p.items) == 0 {
+	if len(p.items) == 0 && !j.force {
 		return nil
 	}
 	err := p.run()
@@ -81,15 +86,19 @@ func (j *journaled) checkpoint(ctx context.Context) error {
 		p.giveUp()
 		return j.s.failed(err)
 	}
+	j.force = false
 	p.settle()
 	j.log.Release(p.last)
-	return j.tidy()
+	return j.tidy(p)
 }
 
 // tidy gives up what is out of date. That it cannot now is no reason to say that
 // the checkpoint has failed.
-func (j *journaled) tidy() error {
-	err := j.log.Trim()
+func (j *journaled) tidy(p *pass) error {
+	err := j.spares.keep(j.s.fs, p.items)
+	if err == nil {
+		err = j.log.Trim()
+	}
 	if err == nil {
 		err = j.renewSnapshot()
 	}
@@ -106,7 +115,7 @@ func (j *journaled) tidy() error {
 func (j *journaled) gather() *pass {
 	j.order.Lock()
 	defer j.order.Unlock()
-	p := &pass{j: j, last: j.last, all: len(j.dirty) >= manyFiles && !j.each.Load()}
+	p := &pass{j: j, last: j.last, detached: j.detached, all: len(j.dirty) >= manyFiles && !j.each.Load()}
 	for _, e := range j.dirty {
 		e.dirty = false
 		it := &item{e: e, v: e.cur.Load()}
@@ -122,15 +131,13 @@ func (j *journaled) gather() *pass {
 // once more.
 func (p *pass) giveUp() {
 	for _, it := range p.items {
-		if it.staged != nil {
-			it.staged.Discard()
-		}
+		p.discard(it)
 	}
 	p.j.order.Lock()
 	defer p.j.order.Unlock()
 	for _, it := range p.items {
 		p.j.soil(it.e)
-		if it.kept && it.v.live() {
+		if cur := it.e.cur.Load(); it.kept && cur.seq == it.v.seq && cur.mod == it.v.mod {
 			p.j.keep[it.e] = it.stamp
 		}
 	}
@@ -138,6 +145,9 @@ func (p *pass) giveUp() {
 
 func (p *pass) run() error {
 	for _, it := range p.items {
+		if err := p.load(it); err != nil {
+			return err
+		}
 		if err := p.stuck(it, p.stage(it)); err != nil {
 			return err
 		}
@@ -170,10 +180,7 @@ func (p *pass) stuck(it *item, err error) error {
 	if err == nil || isFlush(err) || isNoSpace(err) {
 		return err
 	}
-	if it.staged != nil {
-		it.staged.Discard()
-		it.staged = nil
-	}
+	p.discard(it)
 	it.stuck = err
 	p.j.s.log.Warn("file cannot be written now, its value is kept in the snapshot",
 		"filePath", p.j.s.path(it.file), "entityName", it.e.ent.name, "error", err)
@@ -184,17 +191,20 @@ func (p *pass) stuck(it *item, err error) error {
 func (p *pass) stage(it *item) error {
 	s := p.j.s
 	it.file = p.j.path(it.e)
-	if err := p.clear(it); err != nil || !it.v.live() {
+	if it.lost {
+		return nil
+	}
+	if err := p.clear(it); err != nil || !it.v.live() || it.kept {
 		return err
 	}
-	if err := p.load(it); err != nil || it.kept {
-		return err
-	}
-	o := &atomicfile.Options{Perm: 0o600, ModTime: it.v.time()}
 	dir := path.Dir(it.file)
 	if err := p.ensure(dir); err != nil {
 		return err
 	}
+	if p.all && it.there && !p.j.spares.off {
+		return p.stageSpare(it)
+	}
+	o := &atomicfile.Options{Perm: 0o600, ModTime: it.v.time()}
 	var err error
 	it.staged, err = atomicfile.Stage(s.fs, it.file, it.data, !p.all, o)
 	if errors.Is(err, fs.ErrNotExist) && !isFlush(err) { // the directory was removed by hand
@@ -207,10 +217,16 @@ func (p *pass) stage(it *item) error {
 }
 
 // load sees to it that the value is at hand. It is, but for one that is put back
-// after its file had gone.
+// after its file had gone. It comes before all else, since the snapshot needs it
+// even if the file is stuck.
 func (p *pass) load(it *item) (err error) {
-	if it.data = it.v.data; it.data == nil {
-		it.data, err = p.j.data(it.e.key(), it.v)
+	if it.data = it.v.data; it.data != nil || !it.v.live() {
+		return nil
+	}
+	it.data, err = p.j.data(it.e.key(), it.v)
+	if errors.Is(err, driver.ErrDamaged) { // it says so to whoever asks for it
+		p.j.s.log.Error("a value is damaged beyond repair", "entityName", it.e.ent.name, "error", err)
+		it.lost, err = true, nil
 	}
 	return err
 }
@@ -226,6 +242,7 @@ func (p *pass) ensure(dir string) error {
 // has damaged since is evidence, and goes to quarantine.
 func (p *pass) clear(it *item) error {
 	info, err := vfs.Stat(p.j.s.fs, it.file)
+	it.there = err == nil && info.Mode.IsRegular()
 	if err == nil && it.kept && stampOf(info) == it.stamp {
 		return nil
 	}
@@ -242,23 +259,46 @@ func (p *pass) clear(it *item) error {
 
 // place puts the new file in the place of the old one, or removes that.
 func (p *pass) place(it *item) error {
-	if it.stuck != nil || it.kept {
+	if it.stuck != nil || it.kept || it.lost {
 		return nil
 	}
 	s := p.j.s
 	if !it.v.live() {
 		return ignoreNotExist(s.fs.Remove(it.file))
 	}
-	if err := it.staged.Commit(it.file); err != nil {
+	if err := p.swap(it); err != nil {
 		return err
 	}
-	it.staged = nil
 	info, err := vfs.Stat(s.fs, it.file)
 	if err != nil {
 		return ignoreNotExist(err) // removed by hand this moment
 	}
 	it.stamp = stampOf(info)
 	return nil
+}
+
+// swap puts the new file in its place.
+func (p *pass) swap(it *item) error {
+	if it.spare != "" {
+		return p.placeSpare(it)
+	}
+	if err := it.staged.Commit(it.file); err != nil {
+		return err
+	}
+	it.staged = nil
+	return nil
+}
+
+// discard removes what an item has staged.
+func (p *pass) discard(it *item) {
+	if it.staged != nil {
+		it.staged.Discard()
+		it.staged = nil
+	}
+	if it.spare != "" {
+		p.j.s.fs.Remove(it.spare) // else the next opening does
+		it.spare = ""
+	}
 }
 
 func (p *pass) syncAll() error {
@@ -274,7 +314,7 @@ func (p *pass) syncDirs() error {
 	done := map[string]bool{}
 	for _, it := range p.items {
 		dir := path.Dir(it.file)
-		if it.stuck != nil || done[dir] {
+		if it.stuck != nil || it.lost || done[dir] {
 			continue
 		}
 		done[dir] = true
@@ -312,6 +352,9 @@ func (p *pass) record() error {
 func (p *pass) append(n *snapshot) error {
 	var b []byte
 	for _, it := range p.items {
+		if it.lost {
+			continue
+		}
 		it.off = n.size + int64(len(b))
 		b = n.appendEntry(b, it.e.key(), it.entry())
 		if len(b) > 1<<20 {
@@ -327,6 +370,7 @@ func (p *pass) append(n *snapshot) error {
 	if err := n.flush(); err != nil { // before the commit says that they are there
 		return err
 	}
+	n.detached = p.detached
 	return n.commit(p.last, p.j.closing, time.Now())
 }
 
@@ -338,6 +382,8 @@ func (it *item) entry() snapEntry {
 		if it.stuck == nil {
 			e.file = it.stamp
 		}
+	} else if it.stuck != nil {
+		e.flags = flagLeft
 	}
 	return e
 }
@@ -369,14 +415,28 @@ func (p *pass) settle() {
 	for _, it := range clean {
 		p.j.cache.add(it.e, len(it.data))
 	}
+	for _, it := range p.items {
+		if !it.v.live() {
+			p.j.cache.drop(it.e)
+		}
+	}
 }
 
 // settleOne does so for one value, and tells whether its data may now be given
 // up by the cache. The caller holds order.
 func (p *pass) settleOne(n *snapshot, it *item) (cached bool) {
 	e := it.e
+	if it.lost {
+		return false
+	}
 	n.live -= e.footprint(e.base)
 	e.file, e.base = it.stamp, nil
+	if !it.v.live() && it.stuck != nil { // the next snapshot is to know of it, too
+		base := *it.v
+		base.snap, base.off, base.with = n, it.off, nil
+		e.base = &base
+		n.live += e.footprint(e.base)
+	}
 	if it.v.live() {
 		base := *it.v
 		base.snap, base.off, base.with = n, it.off, nil

@@ -256,13 +256,17 @@ func (s *Store) load(ctx context.Context) (err error) {
 		return err
 	}
 	s.report, err = s.recover(ctx)
-	s.report.Findings = append(append([]driver.Finding{}, retired...), s.report.Findings...)
+	told := slices.DeleteFunc(s.report.Findings, func(f driver.Finding) bool {
+		return f.Problem == driver.ProblemKept && f.Action == driver.ActionNone && slices.ContainsFunc(retired, func(o driver.Finding) bool {
+			return o.Entity == f.Entity && o.ID == f.ID && o.Action == driver.ActionQuarantine
+		})
+	})
+	s.report.Findings = append(append([]driver.Finding{}, retired...), told...)
 	return err
 }
 
 // retire ends the use of a journal that the directory may have, so that the
-// files alone are right from here on. It returns what was
-// found on the way.
+// files alone are right from here on. It returns what was found on the way.
 func (s *Store) retire(ctx context.Context) ([]driver.Finding, error) {
 	used, err := s.hasJournal()
 	if err != nil || !used {

@@ -30,6 +30,7 @@ type followed struct {
 	reader  *journal.Reader
 	last    uint64
 	bytes   int64                // of values that have been replayed
+	told    bool                 // that the journal's end cannot be read
 	damaged map[driver.Key]error // whose file cannot be read and whose value nobody knows
 	hidden  *driver.DamagedError // a place that may hide values; nil if there is none
 }
@@ -50,6 +51,14 @@ func (f *follower) load(ctx context.Context) error {
 // reloads bounds how often a load begins again because the owner was faster.
 const reloads = 20
 
+// errOvertaken says that what was read first does not fit any more to what was
+// read last.
+var errOvertaken = errors.New("the owner was faster")
+
+func overtaken(err error) bool {
+	return errors.Is(err, journal.ErrGap) || errors.Is(err, errOvertaken)
+}
+
 func (f *follower) reload(ctx context.Context) error {
 	for try := 1; ; try++ {
 		// Opening for writing would fail for a place that may hide values.
@@ -59,7 +68,7 @@ func (f *follower) reload(ctx context.Context) error {
 			hidden = d
 			return nil
 		}, nil)
-		if errors.Is(err, journal.ErrGap) && try < reloads {
+		if overtaken(err) && try < reloads {
 			continue
 		}
 		if err != nil {
@@ -136,14 +145,65 @@ func (w *followed) catchUp(read func(*journal.Reader, uint64, func(journal.Recor
 		if err != nil {
 			return ignoreNotExist(err)
 		}
-		w.reader, w.j.past = reader, reader.Backward
+		w.reader = reader
 	}
-	last, err := read(w.reader, w.last, func(r journal.Record) error {
-		w.bytes += int64(len(r.Payload))
-		return w.l.record(r)
-	})
-	w.last = max(w.last, last)
-	return err
+	for {
+		last, err := read(w.reader, w.last, func(r journal.Record) error {
+			w.bytes += int64(len(r.Payload))
+			return w.l.record(r)
+		})
+		w.last = max(w.last, last)
+		var lost *journal.DamageError
+		if !errors.As(err, &lost) {
+			return err
+		}
+		more, err := w.damage(lost.Damage)
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
+// damage passes over what cannot be read: who only looks sees what there is.
+func (w *followed) damage(d journal.Damage) (more bool, err error) {
+	if d.To <= w.last { // nobody can tell where it ends
+		if !w.told {
+			w.told = true
+			err = w.l.damage(d)
+		}
+		return false, err
+	}
+	w.last = d.To
+	if err := w.l.damage(d); err != nil {
+		return false, err
+	}
+	if w.l.following {
+		return true, w.losses()
+	}
+	return true, nil
+}
+
+// losses makes values whose last change is lost damaged, but for those that
+// their files have.
+func (w *followed) losses() error {
+	for _, loss := range w.l.lost {
+		k, file := loss.e.key(), w.j.path(loss.e)
+		if !loss.last() || w.damaged[k] != nil {
+			continue
+		}
+		c, err := w.j.s.read(file)
+		if ignoreNotExist(err) != nil {
+			return err
+		}
+		v := &version{kind: opDelete, seq: loss.damage.From, mod: loss.damage.Time.UnixNano()}
+		if err == nil && loss.in(c) {
+			v.kind, v.data, v.size, v.crc = opPut, c.data, uint32(len(c.data)), loss.op.crc
+		} else {
+			w.damaged[k] = &driver.DamagedError{Path: w.j.s.path(loss.damage.File), Reason: loss.damage.Detail}
+		}
+		loss.e.cur.Store(v)
+	}
+	return nil
 }
 
 // follow loads snapshot and journal and compares them with the files, as
@@ -160,22 +220,32 @@ func (s *Store) follow(ctx context.Context, verify bool, refuse func(*driver.Dam
 	if err != nil {
 		return nil, err
 	}
-	j := &journaled{s: s, stuck: map[*entry]error{}}
+	j := &journaled{s: s, stuck: map[*entry]error{}, past: s.backward}
 	j.cache.limit = s.opt.Cache
 	w := &followed{j: j, l: newLoader(j), damaged: map[driver.Key]error{}}
 	if err := w.open(); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
-	fresh := w.l.snap == nil && w.l.broken == nil && w.last == 0
-	w.r = &reconciliation{l: w.l, verify: verify, right: fresh || w.l.detached, progress: progress}
+	w.r = &reconciliation{l: w.l, verify: verify, right: w.filesAreRight(), progress: progress}
 	w.r.twins = twins
 	w.r.refresh = func() error { return w.catchUp((*journal.Reader).Read) }
 	if err := w.r.compare(ctx, files); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
-	w.adopt()
+	if w.r.right != w.filesAreRight() { // the first change has come, or the mode is another now
+		return nil, errors.Join(errOvertaken, w.close())
+	}
+	if err := w.adopt(); err != nil {
+		return nil, errors.Join(err, w.close())
+	}
 	w.l.following = true
 	return w, nil
+}
+
+// filesAreRight is that of an opening.
+func (w *followed) filesAreRight() bool {
+	fresh := w.l.snap == nil && w.l.broken == nil && w.last == 0
+	return fresh || w.l.detached
 }
 
 // hasJournal tells whether there is anything but files to read.
@@ -202,7 +272,13 @@ func (w *followed) open() error {
 		// Nobody writes: then what lies whole at the end is what a recovery
 		// would find, proved to be acknowledged or not. A power cut takes the
 		// proof with it.
-		return w.catchUp((*journal.Reader).ReadAll)
+		err := w.catchUp((*journal.Reader).ReadAll)
+		if errors.Is(err, journal.ErrGap) { // the snapshot is missing or damaged
+			w.l.forget(errSnapshotDamaged)
+			w.last = w.reader.Usage().First - 1
+			err = w.catchUp((*journal.Reader).ReadAll)
+		}
+		return err
 	}
 	return w.catchUp((*journal.Reader).Read)
 }
@@ -222,9 +298,9 @@ func (s *Store) owned() bool {
 }
 
 // adopt makes the index show what opening for writing would make of the files.
-func (w *followed) adopt() {
+func (w *followed) adopt() error {
 	if w.r.right {
-		return
+		return nil
 	}
 	for _, f := range w.r.adopted {
 		e := f.e
@@ -239,38 +315,32 @@ func (w *followed) adopt() {
 			w.damaged[f.key] = &driver.DamagedError{Path: w.j.s.path(f.file), Reason: f.content.reason()}
 		}
 	}
-	for _, loss := range w.l.lost {
-		if cur := loss.e.cur.Load(); cur == nil || cur.seq <= loss.damage.From {
-			w.damaged[loss.e.key()] = &driver.DamagedError{Path: w.j.s.path(loss.damage.File), Reason: loss.damage.Detail}
-		}
-	}
+	return w.losses()
 }
 
 // get is Store.Get.
 func (f *follower) get(ctx context.Context, k driver.Key) (driver.Record, error) {
-	j, err := f.current()
-	if err != nil {
-		return driver.Record{}, err
-	}
-	if j == nil {
-		return f.s.get(k)
-	}
 	for again := true; ; again = false {
+		j, err := f.current()
+		if err != nil {
+			return driver.Record{}, err
+		}
+		if j == nil {
+			return f.s.get(k)
+		}
 		if err := f.damage(k); err != nil {
 			return driver.Record{}, err
 		}
 		rec, err := j.get(ctx, k)
-		if !errors.Is(err, driver.ErrNotFound) && !errors.Is(err, driver.ErrDamaged) {
+		switch {
+		case errors.Is(err, errSnapshotGone): // somebody has loaded all again meanwhile
+		case !errors.Is(err, driver.ErrNotFound) && !errors.Is(err, driver.ErrDamaged):
 			return rec, err
-		}
-		if !again {
+		case !again:
 			return driver.Record{}, f.unless(k, err)
 		}
 		if err := f.s.loadMarks(); err != nil { // the owner may have opened or resolved some
 			return driver.Record{}, err
-		}
-		if j, err = f.current(); err != nil || j == nil {
-			return driver.Record{}, errors.Join(err, driver.ErrNotFound)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"path"
 
 	"github.com/holdfast-go/holdfast/driver"
 	"github.com/holdfast-go/holdfast/journal"
@@ -75,8 +76,12 @@ func (s *Store) past() (backward, error) {
 	case s.j != nil:
 		return s.j.past, nil
 	case s.f != nil:
-		if j, err := s.f.current(); j != nil || err != nil {
-			return j.past, err
+		j, err := s.f.current()
+		if err != nil {
+			return nil, err
+		}
+		if j != nil {
+			return j.past, nil
 		}
 	}
 	return nil, fmt.Errorf("%w: without a journal only the present state is kept", errors.ErrUnsupported)
@@ -84,6 +89,22 @@ func (s *Store) past() (backward, error) {
 
 // backward is what a journal and a reader of one have in common.
 type backward func(match func(payload []byte) bool) iter.Seq2[journal.Record, error]
+
+// backward reads old records without a journal that is open for writing. There
+// may be none yet.
+func (s *Store) backward(match func(payload []byte) bool) iter.Seq2[journal.Record, error] {
+	return func(yield func(journal.Record, error) bool) {
+		r, err := journal.OpenReader(s.fs, journalDir)
+		if err != nil {
+			if ignoreNotExist(err) != nil {
+				yield(journal.Record{}, err)
+			}
+			return
+		}
+		defer r.Close()
+		r.Backward(match)(yield)
+	}
+}
 
 // versionsOf turns records into versions. A removal of what is not there, as the
 // clearing of an entity may be, is none.
@@ -117,7 +138,7 @@ func versionsOf(k driver.Key, records backward) iter.Seq2[driver.Version, error]
 func damagedHistory(k driver.Key, err error) error {
 	var damage *journal.DamageError
 	if errors.As(err, &damage) {
-		return &driver.DamagedError{Path: damage.Damage.File, Reason: "older states of " + k.String() + " may be in a damaged stretch of the journal: " + damage.Damage.Detail,
+		return &driver.DamagedError{Path: path.Join(journalDir, damage.Damage.File), Reason: "older states of " + k.String() + " may be in a damaged stretch of the journal: " + damage.Damage.Detail,
 			Way: "newer states are told before it"}
 	}
 	return err

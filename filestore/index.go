@@ -39,6 +39,10 @@ type entry struct {
 	cur  atomic.Pointer[version]
 	used atomic.Bool // since the cache last looked
 
+	// Guarded by cache.mu.
+	slot int32 // its place in the ring, from 1; 0 if it is not there
+	held int32 // bytes that are counted for it
+
 	// The rest is guarded by journaled.order.
 	dead    bool           // no longer in the index: look the id up again
 	waiting int            // versions that are on their way to the journal

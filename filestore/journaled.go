@@ -41,19 +41,24 @@ type journaled struct {
 	renamed map[*entry]string // files that have not the usual name
 	keep    map[*entry]stamp  // files that are right as they are, for the next checkpoint
 
+	detached bool // the files have been changed directly, and that is not taken over yet
+
 	snap       atomic.Pointer[snapshot]
 	nextNumber uint64      // of the next snapshot, where there is none
 	each       atomic.Bool // flush files one by one: the file system has nothing else
 	closing    bool        // the checkpoint under way is that of Close
 	running    bool        // run has been started
+	force      bool        // the next checkpoint is made though nothing has changed
 	folds      folds
+	spares     spares
 	behind     behind
 }
 
 // change is one version on its way to the journal.
 type change struct {
 	version
-	e *entry
+	e    *entry
+	file stamp // of the file that has it already, by another hand; zero for none
 }
 
 // batch is a record of several changes, or of none.
@@ -94,14 +99,17 @@ func (j *journaled) put(ctx context.Context, k driver.Key, data []byte) error {
 	if err != nil {
 		return err
 	}
+	c := &change{e: e}
 	if err := driver.ValidateData(data); err != nil {
+		j.unused([]*change{c})
 		return err
 	}
 	// One allocation holds the record, and the value as its end.
 	payload, crc := appendOp(make([]byte, 0, opSize(k, data)), opPut, k, data)
-	c := &change{e: e, version: version{kind: opPut, crc: crc, size: uint32(len(data)),
-		data: payload[len(payload)-len(data) : len(payload) : len(payload)]}}
+	c.version = version{kind: opPut, crc: crc, size: uint32(len(data)),
+		data: payload[len(payload)-len(data) : len(payload) : len(payload)]}
 	if err := j.log.Reserve(ctx, len(payload)); err != nil {
+		j.unused([]*change{c})
 		return j.failed(err)
 	}
 	now := time.Now()
@@ -127,7 +135,11 @@ func (j *journaled) revive(old *entry) *entry {
 // enqueue hands a record to the journal. item is what committed gets, changes
 // are those in it. The caller holds order.
 func (j *journaled) enqueue(payload []byte, now time.Time, item any, changes ...*change) *journal.Flush {
-	t := j.s.clock.at(now).UnixNano()
+	return j.enqueueAt(payload, j.s.clock.at(now).UnixNano(), item, changes...)
+}
+
+// enqueueAt is enqueue with a time of its own.
+func (j *journaled) enqueueAt(payload []byte, t int64, item any, changes ...*change) *journal.Flush {
 	flush, seq := j.log.Enqueue(payload, t, item)
 	if b, ok := item.(*batch); ok {
 		b.seq = seq
@@ -171,6 +183,10 @@ func (j *journaled) publish(c *change) {
 	e.waiting--
 	e.cur.Store(&c.version)
 	j.last = c.seq
+	delete(j.keep, e) // it was for the version before
+	if c.file != (stamp{}) {
+		j.keepFile(e, c.file)
+	}
 	j.soil(e)
 }
 
@@ -200,6 +216,15 @@ func (j *journaled) soil(e *entry) {
 		e.dirty = true
 		j.dirty = append(j.dirty, e)
 	}
+}
+
+// keepFile notes that the file of an entry is right as it is. The caller holds
+// order.
+func (j *journaled) keepFile(e *entry, looks stamp) {
+	if j.keep == nil {
+		j.keep = map[*entry]stamp{}
+	}
+	j.keep[e] = looks
 }
 
 // announce tells the watchers.
@@ -249,6 +274,15 @@ func (j *journaled) dropIfEmpty(e *entry) {
 	e.dead = true
 	delete(j.renamed, e)
 	j.index.drop(e)
+}
+
+// unused takes entries out that were placed for a change that was not made.
+func (j *journaled) unused(changes []*change) {
+	j.order.Lock()
+	defer j.order.Unlock()
+	for _, c := range changes {
+		j.dropIfEmpty(c.e)
+	}
 }
 
 // failed says what an error of the journal means to the caller. After a failed
@@ -337,16 +371,12 @@ func (j *journaled) adopt(ctx context.Context, f *sighting) error {
 	}
 	data := f.content.data
 	payload, crc := appendOp(nil, opAdopt, f.key, data)
-	c := &change{e: e, version: version{kind: opPut, data: data, size: uint32(len(data)), crc: crc}}
+	c := &change{e: e, version: version{kind: opPut, data: data, size: uint32(len(data)), crc: crc}, file: stampOf(f.info)}
 	if err := j.log.Reserve(ctx, len(payload)); err != nil {
 		return j.failed(err)
 	}
 	now := time.Now()
 	j.order.Lock()
-	if j.keep == nil {
-		j.keep = map[*entry]stamp{}
-	}
-	j.keep[e] = stampOf(f.info)
 	flush := j.enqueue(payload, now, c, c)
 	j.order.Unlock()
 	return j.failed(flush.Wait())
@@ -365,17 +395,6 @@ func (j *journaled) soilAll() {
 	}
 }
 
-// detach says, durably, that from here on the files are changed directly: what
-// journal and snapshot know of them does not count any more. The files are
-// current before.
-func (j *journaled) detach(ctx context.Context) error {
-	if err := j.flushFiles(ctx); err != nil {
-		return err
-	}
-	payload, _ := appendOp(nil, opDetach, driver.Key{}, nil)
-	return j.append(ctx, payload)
-}
-
 // close leaves all files current, and says so in the snapshot: then the next
 // opening trusts them by their looks.
 func (j *journaled) close() error {
@@ -383,7 +402,7 @@ func (j *journaled) close() error {
 		close(j.behind.stop)
 		<-j.behind.done
 	}
-	err := j.log.Close()
+	err := j.failed(j.log.Close())
 	if err == nil && j.s.stopped.Load() == nil {
 		j.closing = true
 		err = j.finish()
@@ -391,7 +410,7 @@ func (j *journaled) close() error {
 	if cause := j.s.stopped.Load(); cause != nil && err == nil {
 		err = *cause
 	}
-	return errors.Join(err, j.release())
+	return errors.Join(err, j.closeSnapshot())
 }
 
 // finish is the last checkpoint.
@@ -399,15 +418,18 @@ func (j *journaled) finish() error {
 	if err := j.flushFiles(context.Background()); err != nil {
 		return err
 	}
+	if err := j.s.dropSpares(); err != nil {
+		return err
+	}
 	n := j.snap.Load()
 	if n == nil || n.closed && n.seq == j.last {
 		return nil
 	}
+	n.detached = j.detached
 	return j.s.failed(n.commit(j.last, true, time.Now()))
 }
 
-// abandon ends the use of the journal without another checkpoint: the snapshot
-// must not cover the record that says so.
+// abandon ends the use of the journal without another checkpoint.
 func (j *journaled) abandon() error {
 	close(j.behind.stop)
 	<-j.behind.done
@@ -420,8 +442,12 @@ func (j *journaled) release() error {
 	if j.log != nil {
 		errs = append(errs, j.log.Close())
 	}
+	return errors.Join(append(errs, j.closeSnapshot())...)
+}
+
+func (j *journaled) closeSnapshot() error {
 	if n := j.snap.Load(); n != nil {
-		errs = append(errs, n.close())
+		return n.close()
 	}
-	return errors.Join(errs...)
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"slices"
@@ -26,12 +27,14 @@ type loader struct {
 	// does not begin with its first record: what is not known of a file is
 	// then no proof that another hand was at it.
 	unsure   error
+	forgot   bool            // nothing of the snapshot counts
+	replayed bool            // the journal has told something
 	suspects map[*entry]bool // whose entry in the snapshot is damaged
 
 	last      *entity // the last that was asked for
 	newest    int64   // time of the latest change, unix ns
 	detached  bool    // the files have been changed directly since
-	older     map[*entry][]fileID
+	older     map[*entry][]image
 	removed   map[*entry]bool // by a record since the snapshot
 	lost      []loss
 	unknown   []journal.Damage // nobody can tell which values they changed
@@ -39,9 +42,13 @@ type loader struct {
 	repaired  int              // records with a flipped bit that was put right
 }
 
-// fileID is what tells the files of a value's versions from each other: each
-// version's file carries the time of the version.
-type fileID struct{ mod, size int64 }
+// image is what tells the contents of a value's versions from each other.
+type image struct {
+	size int
+	crc  uint32
+}
+
+func imageOf(data []byte) image { return image{len(data), checksum(data)} }
 
 // loss is a change that the journal had and cannot be read any more.
 type loss struct {
@@ -51,7 +58,7 @@ type loss struct {
 }
 
 func newLoader(j *journaled) *loader {
-	return &loader{s: j.s, j: j, suspects: map[*entry]bool{}, older: map[*entry][]fileID{}, removed: map[*entry]bool{}}
+	return &loader{s: j.s, j: j, suspects: map[*entry]bool{}, older: map[*entry][]image{}, removed: map[*entry]bool{}}
 }
 
 // entry returns the entry of a key that the disk knows.
@@ -96,8 +103,11 @@ func (l *loader) readSnapshot() error {
 	l.j.nextNumber = newest + 1
 	n, err := l.s.openSnapshotFile(newest)
 	if errors.Is(err, errSnapshotHead) {
-		l.broken, l.unsure = n, err
+		l.broken, l.unsure, l.forgot = n, err, true
 		return nil
+	}
+	if errors.Is(err, fs.ErrNotExist) { // written anew since they were listed
+		return errors.Join(errOvertaken, err)
 	}
 	if err != nil {
 		return err
@@ -107,18 +117,19 @@ func (l *loader) readSnapshot() error {
 		return errors.Join(err, n.close())
 	}
 	if r.end < r.applied { // what followed the last commit does not count: once more without it
-		l.j.index, l.last, l.j.cache = index{}, nil, cache{limit: l.j.cache.limit}
-		clear(l.suspects)
-		r = &snapReader{n: n, each: l.snapEntry, limit: max(r.end, snapHead)}
+		l.reset()
+		n.live = snapHead
+		r = &snapReader{n: n, each: l.snapEntry, limit: max(r.end, snapHead), damage: r.damage}
 		if err := r.read(); err != nil {
 			return errors.Join(err, n.close())
 		}
 	}
 	if r.end == 0 { // it gets its name only after its first commit
-		r.damage = fmt.Errorf("%w: %s has no commit", errSnapshotDamaged, n.name)
+		r.damage, l.forgot = fmt.Errorf("%w: %s has no commit", errSnapshotDamaged, n.name), true
 	}
 	l.seq, l.clean, l.unsure = r.seq, r.closed, r.damage
-	n.size, n.seq, n.closed = max(r.end, snapHead), r.seq, r.closed
+	n.size, n.seq, n.closed, n.detached = max(r.end, snapHead), r.seq, r.closed, r.detached
+	l.detached = r.detached
 	if l.unsure != nil || len(l.suspects) > 0 {
 		l.broken = n
 	} else {
@@ -132,6 +143,10 @@ func (l *loader) snapEntry(x *snapEntry, whole bool) error {
 	e, err := l.entry(x.entity, x.id)
 	if err != nil {
 		return err
+	}
+	if x.kind == entryRemoved && x.flags&flagLeft != 0 {
+		l.left(e, x)
+		return nil
 	}
 	if x.kind == entryRemoved {
 		x.snap.live -= e.footprint(e.base)
@@ -157,8 +172,19 @@ func (l *loader) snapEntry(x *snapEntry, whole bool) error {
 	return nil
 }
 
+// left takes over a removal whose file was still there: should it be there now,
+// it is no edit by hand.
+func (l *loader) left(e *entry, x *snapEntry) {
+	base := &version{seq: x.seq, mod: x.mod, snap: x.snap, off: x.off, crc: x.crc, kind: opDelete}
+	l.newest = max(l.newest, x.mod)
+	x.snap.live += e.footprint(base) - e.footprint(e.base)
+	e.base, e.file = base, stamp{}
+	e.cur.Store(base)
+}
+
 // record takes over one record of the journal.
 func (l *loader) record(r journal.Record) error {
+	l.replayed = true
 	if r.Repaired {
 		l.repaired++
 	}
@@ -215,7 +241,7 @@ func (l *loader) set(e *entry, v *version) {
 		return
 	}
 	if old := e.cur.Load(); old != nil && old.seq > l.seq && old.live() {
-		l.older[e] = append(l.older[e], fileID{old.mod, int64(old.size)})
+		l.older[e] = append(l.older[e], image{int(old.size), old.crc})
 	}
 	if !v.live() {
 		l.removed[e] = true
@@ -226,25 +252,17 @@ func (l *loader) set(e *entry, v *version) {
 // damage takes note of a stretch of the journal that cannot be read, and finds
 // out which values it concerns.
 func (l *loader) damage(d journal.Damage) error {
-	whole := len(d.Payload) > 0
-	var ops []op
-	for b := d.Payload; len(b) > 0; {
-		o, rest, sound, err := nextOp(b)
-		if err != nil || o.kind != opPut && o.kind != opAdopt && o.kind != opDelete {
-			l.unknown = append(l.unknown, d)
-			return nil
-		}
-		whole = whole && sound
-		ops = append(ops, o)
-		b = rest
-	}
-	if len(ops) == 0 || d.From != d.To {
-		l.unknown = append(l.unknown, d)
+	d.File = path.Join(journalDir, d.File)
+	if l.bridge(&d) {
 		return nil
 	}
+	ops := provable(&d)
+	if len(ops) == 0 {
+		l.unknown = append(l.unknown, d)
+	}
 	for _, o := range ops {
-		if whole {
-			if err := l.replay(&o, d.From, d.Time.UnixNano()); err != nil {
+		if o.whole {
+			if err := l.replay(&o.op, d.From, d.Time.UnixNano()); err != nil {
 				return err
 			}
 			continue
@@ -253,9 +271,63 @@ func (l *loader) damage(d journal.Damage) error {
 		if err != nil {
 			return err
 		}
-		l.lost = append(l.lost, loss{e, o, d})
+		l.lost = append(l.lost, loss{e, o.op, d})
+		l.older[e] = append(l.older[e], image{len(o.data), o.crc}) // the file may have it
 	}
 	return nil
+}
+
+// provable is what is known for sure of a damaged record: which values it
+// changed, and which of the changes are whole. Nil if not all of them are known.
+func provable(d *journal.Damage) (all []partial) {
+	for b := d.Payload; len(b) > 0; {
+		o, rest, whole, err := nextOp(b)
+		if err != nil || o.kind != opPut && o.kind != opAdopt && o.kind != opDelete || d.From != d.To {
+			return nil
+		}
+		all = append(all, partial{o, whole})
+		b = rest
+	}
+	return all
+}
+
+// partial is a change of which the key is known.
+type partial struct {
+	op
+	whole bool // and the data
+}
+
+// bridge takes note of a gap between the snapshot and the journal, if it is the
+// snapshot that is to blame: what the journal has given up was in the files, and
+// in the part of the snapshot that is damaged.
+func (l *loader) bridge(d *journal.Damage) bool {
+	if l.unsure == nil && !l.s.opt.Salvage || l.seq == 0 || d.From != l.seq+1 || d.File != journalDir || l.replayed {
+		return false
+	}
+	cause := l.unsure
+	if cause == nil {
+		cause = fmt.Errorf("%w: it ends before the journal begins", errSnapshotDamaged)
+	}
+	l.forget(cause)
+	return true
+}
+
+// forget gives up what the snapshot says: it may be out of date, and bring back
+// what was removed. What the journal does not tell is for the files to say.
+func (l *loader) forget(cause error) {
+	l.unsure, l.forgot = cause, true
+	if l.snap != nil {
+		l.broken, l.snap = l.snap, nil
+	}
+	if !l.replayed {
+		l.reset()
+	}
+}
+
+// reset empties the index.
+func (l *loader) reset() {
+	l.j.index, l.last, l.j.cache = index{}, nil, cache{limit: l.j.cache.limit}
+	clear(l.suspects)
 }
 
 // snapshots lists the numbers of the snapshots, in rising order.
@@ -298,6 +370,8 @@ type snapReader struct {
 	seq     uint64
 	closed  bool
 	damage  error
+
+	detached bool
 }
 
 // chunk is how much is read at once.
@@ -311,7 +385,12 @@ func (r *snapReader) read() error {
 		}
 		e, need := r.n.parseEntry(buf[at:])
 		if need == 0 && len(buf)-at >= entryHead {
-			return r.broken(off)
+			again, err := r.broken(off)
+			if !again || err != nil {
+				return err
+			}
+			buf, at = buf[:0], 0
+			continue
 		}
 		if need == 0 || need > len(buf)-at {
 			rest := copy(buf, buf[at:])
@@ -322,7 +401,11 @@ func (r *snapReader) read() error {
 				return err
 			}
 			if buf, at = buf[:rest+got], 0; got == 0 {
-				return r.broken(off)
+				again, err := r.broken(off)
+				if !again || err != nil {
+					return err
+				}
+				buf = buf[:0]
 			}
 			continue
 		}
@@ -337,32 +420,43 @@ func (r *snapReader) read() error {
 func (r *snapReader) take(e *snapEntry, end int64) error {
 	if e.kind == entryCommit {
 		r.end, r.applied, r.seq, r.closed = end, end, e.seq, e.flags&flagClosed != 0
+		r.detached = e.flags&flagDetached != 0
 		return nil
 	}
 	r.applied = end
-	return r.each(e, e.kind != entryValue || checksum(e.data) == e.crc)
+	whole := e.kind != entryValue || checksum(e.data) == e.crc
+	if !whole { // or it was being written while it was read
+		if now, err := r.n.entry(e.off, int(end-e.off)); err == nil && checksum(now.data) == e.crc {
+			e.data, whole = now.data, true
+		}
+	}
+	return r.each(e, whole)
 }
 
 // broken judges what lies at off and is no entry: the end, or what was cut off
-// while it was written, or damage. It is damage if a commit follows.
-func (r *snapReader) broken(off int64) error {
+// while it was written, or damage. It is damage if a commit follows; unless the
+// owner has written both since off was read: then again is true.
+func (r *snapReader) broken(off int64) (again bool, err error) {
 	buf := make([]byte, chunk+entryHead)
 	for at := off; ; at += chunk {
 		got, err := r.n.file.ReadAt(buf, at)
 		if err != nil && err != io.EOF {
-			return err
+			return false, err
 		}
 		for i := 0; i+entryHead <= got && i < chunk; i += 8 {
 			if entryKind(buf[i+16]) != entryCommit {
 				continue
 			}
 			if e, need := r.n.parseEntry(buf[i:got]); need == entryHead && e.kind == entryCommit && at+int64(i) >= off {
+				if _, err := r.n.entry(off, entryHead); !errors.Is(err, errSnapshotDamaged) {
+					return err == nil, err
+				}
 				r.damage = fmt.Errorf("%w: %s at byte %d", errSnapshotDamaged, r.n.name, off)
-				return nil
+				return false, nil
 			}
 		}
 		if got < chunk {
-			return nil
+			return false, nil
 		}
 	}
 }

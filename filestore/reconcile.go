@@ -163,7 +163,7 @@ func (r *reconciliation) sort(f *sighting) {
 		if r.l.broken != nil {
 			r.same = append(r.same, f) // for the snapshot that replaces it
 		}
-	case !unchanged && r.knows(f):
+	case !unchanged && f.looksLeft():
 		r.stale = append(r.stale, f.e)
 	default:
 		r.read = append(r.read, f)
@@ -175,17 +175,14 @@ func (f *sighting) looksLeft() bool {
 	return f.e.file != (stamp{}) && stampOf(f.info) == f.e.file
 }
 
-// knows tells whether the file is that of a version of ours, by its time, which
-// no two versions share.
+// knows tells whether a file's content is that of a version which it may have
+// been left with: the one in the snapshot, or one since then. Its time is no
+// proof: copying a directory changes that, and an editor may set it.
 func (r *reconciliation) knows(f *sighting) bool {
-	id := fileID{f.info.ModTime, f.info.Size}
-	if f.e.file.mod != 0 && id == (fileID{f.e.file.mod, f.e.file.size}) {
+	if f.e.base != nil && f.e.base.wrote(f.content.data) {
 		return true
 	}
-	if cur := f.e.cur.Load(); cur.live() && id == (fileID{cur.mod, int64(cur.size)}) {
-		return true
-	}
-	return slices.Contains(r.l.older[f.e], id)
+	return slices.Contains(r.l.older[f.e], imageOf(f.content.data))
 }
 
 // readAll reads the files that must be read, some at a time.
@@ -229,9 +226,17 @@ func (r *reconciliation) readAll(ctx context.Context) error {
 // judge decides by the content.
 func (r *reconciliation) judge(f *sighting) {
 	c := f.content
+	if f.e != nil && r.l.lostLast(f.e) {
+		return // what becomes of it depends on the file, and is decided there
+	}
 	if c.damaged() {
 		r.damaged = append(r.damaged, f)
 		return
+	}
+	if f.e == nil { // put by the owner since the files were listed?
+		if f.e = r.l.j.index.find(f.key); f.e != nil {
+			f.e.listed = true
+		}
 	}
 	if f.e == nil {
 		r.adopted = append(r.adopted, f)
@@ -243,9 +248,11 @@ func (r *reconciliation) judge(f *sighting) {
 		r.same = append(r.same, f)
 	case r.right:
 		r.adopted = append(r.adopted, f)
-	case cur != nil && f.looksLeft() && (f.e.base == nil || cur.seq == f.e.base.seq):
+	case r.knows(f), !cur.live() && f.looksLeft():
+		r.stale = append(r.stale, f.e)
+	case f.looksLeft():
 		r.rotten = append(r.rotten, f)
-	case cur != nil && (r.knows(f) || r.unprovable(f) && f.info.ModTime <= cur.mod):
+	case cur != nil && r.unprovable(f) && f.info.ModTime <= cur.mod:
 		r.stale = append(r.stale, f.e)
 	default:
 		r.adopted = append(r.adopted, f)
@@ -253,8 +260,9 @@ func (r *reconciliation) judge(f *sighting) {
 }
 
 // unprovable tells of a file of which it is not known what we last wrote to it.
+// Without a snapshot, it may be what was there before the first change.
 func (r *reconciliation) unprovable(f *sighting) bool {
-	return r.l.unsure != nil || f.e.base != nil && f.e.file == (stamp{})
+	return r.l.unsure != nil || r.l.snap == nil && r.l.broken == nil || f.e.base != nil && f.e.file == (stamp{})
 }
 
 // unlisted decides what an entry without a file means.

@@ -40,6 +40,8 @@ import (
 //	14  id length       u16
 //	16  kind            u8   1 value, 2 removed, 3 commit
 //	17  flags           u8   1 in a commit: the store was closed, and this is all
+//	                         2 in a removal: its file could not be removed yet
+//	                         4 in a commit: the files have been changed directly since
 //	18  reserved        6 bytes, 0
 //	24  sequence        u64  of the journal; of a commit, that up to which all is here
 //	32  time            i64  of the change, unix ns; of a commit, when it was made
@@ -67,7 +69,11 @@ const (
 	entryCommit  entryKind = 3
 )
 
-const flagClosed = 1
+const (
+	flagClosed   = 1
+	flagLeft     = 2
+	flagDetached = 4
+)
 
 var (
 	errSnapshotDamaged = errors.New("damaged snapshot")
@@ -84,6 +90,8 @@ type snapshot struct {
 	seq    uint64
 	closed bool  // the last commit is that of Close
 	live   int64 // bytes of entries that are up to date
+
+	detached bool // the files count, and not what is here; said by the next commit
 
 	mu   sync.RWMutex // against closing while somebody reads
 	file vfs.File     // nil once closed
@@ -292,6 +300,9 @@ func (n *snapshot) commit(seq uint64, closed bool, now time.Time) error {
 	e := snapEntry{kind: entryCommit, seq: seq, mod: now.UnixNano(), crc: checksum(nil)}
 	if closed {
 		e.flags = flagClosed
+	}
+	if n.detached {
+		e.flags |= flagDetached
 	}
 	if err := n.append(n.appendEntry(nil, driver.Key{}, e)); err != nil {
 		return err

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"time"
 
-	"github.com/holdfast-go/holdfast/atomicfile"
 	"github.com/holdfast-go/holdfast/driver"
 	"github.com/holdfast-go/holdfast/journal"
 )
@@ -23,13 +21,21 @@ func (s *Store) openJournal(ctx context.Context) (*journaled, driver.Report, err
 	}
 	j := &journaled{s: s, stuck: map[*entry]error{}}
 	j.cache.limit, j.folds.needed = s.opt.Cache, s.caseBlind
-	j.behind.init(s.opt.HistorySize / 4)
+	j.behind.init(s.opt.HistorySize / 4 * 3)
 	o := &opening{j: j, l: newLoader(j), v: &survey{report: newReport()}}
 	if err := o.load(ctx); err != nil {
-		return nil, driver.Report{}, errors.Join(err, j.release())
+		return nil, driver.Report{}, errors.Join(err, o.release())
+	}
+	if all := o.unreadable(); len(all) > 0 { // that is salvage
+		if err := errors.Join(o.putAway(all), o.release()); err != nil {
+			return nil, driver.Report{}, err
+		}
+		j, report, err := s.openJournal(ctx)
+		report.Findings = append(o.v.report.Findings, report.Findings...)
+		return j, report, err
 	}
 	if err := o.act(ctx); err != nil {
-		return nil, driver.Report{}, errors.Join(err, j.release())
+		return nil, driver.Report{}, errors.Join(err, o.release())
 	}
 	go j.run() // not before: nobody would end it after a failure
 	j.running = true
@@ -52,6 +58,15 @@ type opening struct {
 	// eager says that the first checkpoint belongs to the opening, so that what
 	// it found is not found again.
 	eager bool
+}
+
+// release ends an opening that failed.
+func (o *opening) release() error {
+	err := o.j.release()
+	if o.l.broken != nil {
+		err = errors.Join(err, o.l.broken.close())
+	}
+	return err
 }
 
 // load reads everything that is needed, the two halves side by side.
@@ -94,9 +109,12 @@ func (o *opening) readLog() (err error) {
 	j.past = j.log.Backward
 	j.snap.Store(o.l.snap)
 	j.last, j.detached = max(j.log.Last(), o.l.seq), o.l.detached
-	j.log.SetNext(j.last + 1)
 	j.s.clock.at(time.Unix(0, o.l.newest))
-	return o.judgeLog()
+	if err := o.judgeLog(); err != nil {
+		return err
+	}
+	j.log.SetNext(j.last + 1) // an empty one then says that it has seen all before
+	return nil
 }
 
 // minSegment is the size of the journal's first files: a store of a few values
@@ -106,25 +124,6 @@ const minSegment = 256 << 10
 // maxSegment is the size of the large ones. Two are kept whatever HistorySize
 // says.
 const maxSegment = 16 << 20
-
-// judgeLog decides what a journal means that has lost something.
-func (o *opening) judgeLog() error {
-	usage := o.j.log.Usage()
-	if o.l.snap == nil && o.l.unsure == nil && usage.First > 1 {
-		o.l.unsure = fmt.Errorf("%w: it is missing", errSnapshotDamaged)
-	}
-	if o.j.log.Last() < o.l.seq && !o.l.clean {
-		o.l.unknown = append(o.l.unknown, journal.Damage{File: journalDir, From: o.l.seq + 1,
-			Detail: "the journal ends before the snapshot that was made from it"})
-	}
-	if len(o.l.unknown) == 0 || o.j.s.opt.Salvage {
-		return nil
-	}
-	d := o.l.unknown[0]
-	return &driver.DamagedError{Path: o.j.s.path(d.File),
-		Reason: fmt.Sprintf("acknowledged changes are lost, from number %d on, and nobody can tell of which values (%s)", d.From, d.Detail),
-		Way:    `look at the values with "holdfast export"; then "holdfast check --repair" (or salvage=on) opens with what is left, and keeps the damaged bytes`}
-}
 
 // filesAreRight tells whether the store has no memory of its files, or one that
 // does not count any more.
@@ -143,7 +142,7 @@ func (o *opening) act(ctx context.Context) error {
 			return err
 		}
 	}
-	steps := []func(context.Context) error{o.keepBroken, o.losses, o.damage, o.adopt, o.settle, o.marks}
+	steps := []func(context.Context) error{o.keepBroken, o.losses, o.damage, o.adopt, o.suspects, o.settle, o.marks}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
@@ -157,7 +156,7 @@ func (o *opening) act(ctx context.Context) error {
 		f.content = &content{problem: driver.ProblemDuplicate}
 		o.v.add(o.j.s.keptFinding(f, m))
 	}
-	if err := o.j.s.sweep(o.v); err != nil {
+	if err := errors.Join(o.j.s.sweep(o.v), o.j.s.dropSpares()); err != nil {
 		return err
 	}
 	if !o.eager {
@@ -202,6 +201,12 @@ func (o *opening) treat(ctx context.Context, f *sighting) error {
 		known = false
 		o.r.gone = append(o.r.gone, f.e)
 	}
+	if known && o.l.suspects[f.e] {
+		_, err := o.j.data(f.key, f.e.cur.Load())
+		if known = err == nil; err != nil && !errors.Is(err, driver.ErrDamaged) {
+			return err
+		}
+	}
 	o.eager = true
 	if s.opt.Invalid == Delete {
 		action, err := s.unlink(ctx, f.found)
@@ -232,7 +237,7 @@ func (o *opening) treat(ctx context.Context, f *sighting) error {
 // where the store has a memory that they differ from, or as they are.
 func (o *opening) adopt(ctx context.Context) error {
 	for _, f := range o.r.adopted {
-		if o.fresh() {
+		if o.fresh() || o.l.forgot && f.e == nil {
 			o.takeOver(f)
 			continue
 		}
@@ -303,6 +308,9 @@ func (o *opening) settle(context.Context) error {
 		o.stale(e)
 	}
 	for _, e := range o.r.missing {
+		if !e.cur.Load().live() {
+			continue // nobody knows what it was
+		}
 		o.stale(e)
 		k := e.key()
 		file := o.j.path(e)
@@ -347,124 +355,4 @@ func (o *opening) reported(k driver.Key) bool {
 		}
 	}
 	return false
-}
-
-// keepBroken puts away what is damaged of the journal and of the snapshot.
-func (o *opening) keepBroken(context.Context) error {
-	s := o.j.s
-	if o.l.unsure != nil || len(o.l.suspects) > 0 {
-		o.eager = true
-		detail := "an entry of the snapshot is damaged"
-		if o.l.unsure != nil {
-			detail = o.l.unsure.Error()
-		}
-		finding := driver.Finding{Path: s.path(snapshotDir), Problem: driver.ProblemJournal, Detail: detail,
-			Action: driver.ActionRestore, Time: time.Now().UTC()}
-		if o.l.broken != nil {
-			kept, err := s.keepCopy(o.l.broken.name, "the snapshot")
-			if err != nil {
-				return err
-			}
-			finding.Path, finding.Kept = s.path(o.l.broken.name), s.path(kept)
-		}
-		o.v.add(finding)
-		o.j.soilAll() // the next snapshot needs everything
-	}
-	for range o.l.repaired {
-		o.v.add(driver.Finding{Path: s.path(journalDir), Problem: driver.ProblemJournal,
-			Detail: "one flipped bit was put right", Action: driver.ActionRestore, Time: time.Now().UTC()})
-	}
-	kept := map[string]string{}
-	for _, d := range o.l.unknown {
-		if err := o.keepSegment(d, kept, driver.ActionNone); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// keepSegment copies the damaged segment to quarantine, once.
-func (o *opening) keepSegment(d journal.Damage, kept map[string]string, a driver.Action) error {
-	s := o.j.s
-	finding := driver.Finding{Path: s.path(d.File), Problem: driver.ProblemJournal, Detail: d.Detail, Action: a, Time: time.Now().UTC()}
-	if path.Ext(d.File) != "" {
-		if kept[d.File] == "" {
-			dir, err := s.keepCopy(d.File, "a segment of the journal")
-			if err != nil {
-				return err
-			}
-			kept[d.File] = dir
-		}
-		finding.Kept = s.path(kept[d.File])
-	}
-	o.eager = true
-	o.v.add(finding)
-	return nil
-}
-
-// losses decides what becomes of values whose last change cannot be read.
-func (o *opening) losses(context.Context) error {
-	kept := map[string]string{}
-	for _, loss := range o.l.lost {
-		cur := loss.e.cur.Load()
-		if cur != nil && cur.seq > loss.damage.From {
-			continue // changed again since: nothing is lost but history
-		}
-		if err := o.lose(loss, kept); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// lose takes the value from its file, should that have it; else the value is
-// damaged, and what it was before goes to quarantine with it.
-func (o *opening) lose(loss loss, kept map[string]string) error {
-	s, k := o.j.s, loss.e.key()
-	file := o.j.path(loss.e)
-	c, err := s.read(file)
-	if ignoreNotExist(err) != nil {
-		return err
-	}
-	if err == nil && !c.damaged() && checksum(c.data) == loss.op.crc {
-		if err := o.keepSegment(loss.damage, kept, driver.ActionRestore); err != nil {
-			return err
-		}
-		o.setLost(loss, &version{kind: opPut, data: c.data, size: uint32(len(c.data)), crc: loss.op.crc})
-		return nil
-	}
-	if err := o.keepSegment(loss.damage, kept, driver.ActionQuarantine); err != nil {
-		return err
-	}
-	if err != nil || c.damaged() {
-		c = &content{data: loss.damage.Payload, regular: true, modTime: time.Now()}
-		c.size = int64(len(c.data))
-	}
-	c.problem, c.detail = driver.ProblemJournal, "its last acknowledged change is lost: "+loss.damage.Detail
-	m, err := s.quarantine(k, file, c)
-	if err != nil {
-		return err
-	}
-	finding := s.keptFinding(found{key: k, file: file, content: c}, m)
-	o.v.add(finding)
-	// Older than the mark, which therefore stays open: the value is damaged,
-	// not removed.
-	o.setLost(loss, &version{kind: opDelete})
-	return nil
-}
-
-// setLost gives a value the state that its lost record leaves.
-func (o *opening) setLost(loss loss, v *version) {
-	v.seq, v.mod = loss.damage.From, loss.damage.Time.UnixNano()
-	loss.e.cur.Store(v)
-	o.stale(loss.e)
-}
-
-// dropBroken removes the damaged snapshot, of which a copy is in quarantine,
-// once there is another.
-func (l *loader) dropBroken() error {
-	if l.broken == nil || l.j.snap.Load() == nil {
-		return nil
-	}
-	return errors.Join(l.broken.close(), ignoreNotExist(atomicfile.Remove(l.s.fs, l.broken.name)))
 }

@@ -18,7 +18,7 @@ func (s *Store) verify(ctx context.Context, v *survey, refuse func(*driver.Damag
 	for try := 1; ; try++ {
 		var err error
 		w, err = s.follow(ctx, true, refuse, progress)
-		if errors.Is(err, journal.ErrGap) && try < reloads {
+		if overtaken(err) && try < reloads {
 			continue
 		}
 		if err != nil || w == nil {
@@ -88,7 +88,7 @@ func (w *followed) tell(v *survey) {
 	}
 	for k, err := range w.damaged {
 		var d *driver.DamagedError
-		if errors.As(err, &d) && d.Path == s.path(journalDir) || path.Dir(d.Path) == s.path(journalDir) {
+		if errors.As(err, &d) && (d.Path == s.path(journalDir) || path.Dir(d.Path) == s.path(journalDir)) {
 			v.add(driver.Finding{Entity: k.Entity, ID: k.ID, Path: d.Path, Problem: driver.ProblemJournal,
 				Detail: d.Reason, Action: driver.ActionQuarantine, Planned: true, Time: time.Now().UTC()})
 		}
@@ -118,12 +118,22 @@ func (w *followed) verifyLog(ctx context.Context, v *survey) error {
 	if w.reader == nil {
 		return nil
 	}
+	told := map[uint64]bool{}
+	for _, loss := range w.l.lost { // see tell
+		told[loss.damage.From] = true
+	}
+	for _, d := range w.l.unknown {
+		told[d.From] = true
+		add(d.File, d.Detail, driver.ActionRefuse)
+	}
 	err := w.reader.Verify(ctx, func(records int) { history.Versions = int64(records) }, func(d journal.Damage) error {
 		action := driver.ActionNone // history alone has suffered
 		if d.To == 0 || d.To > w.l.seq {
 			action = driver.ActionRefuse
 		}
-		add(d.File, d.Detail, action)
+		if !told[d.From] {
+			add(path.Join(journalDir, d.File), d.Detail, action)
+		}
 		return nil
 	})
 	usage := w.reader.Usage()

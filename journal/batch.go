@@ -57,7 +57,7 @@ type Flush struct {
 
 func newFlush() *Flush { return &Flush{done: make(chan struct{})} }
 
-// resolved returns a flush that has failed before it began.
+// failedFlush returns a flush that has failed before it began.
 func failedFlush(err error) *Flush {
 	f := newFlush()
 	f.resolve(err)

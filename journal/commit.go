@@ -66,7 +66,7 @@ func (j *Journal) extend(s *segment, b *batch) error {
 	// acknowledged. Not flushed: a power cut may take the mark, and the records
 	// are then as readable as with it.
 	j.mark(s, kindMark)
-	if s.end > s.head.size/2 {
+	if s.end-dataStart > s.capacity()/2 {
 		j.wantSpare(s)
 	}
 	return nil
@@ -180,12 +180,16 @@ func (j *Journal) activate(s *segment, b *batch) error {
 		size: s.head.size, time: j.opt.Now().UnixNano(), salt: newSalt(s.head.salt),
 	}
 	b.stamp(h.salt, h.first)
-	place, err := s.putHeader(f, &h)
-	if err == nil {
-		_, err = f.WriteAt(b.buf, dataStart)
+	// The records first: if that fails, nothing refers to them, and the next
+	// attempt uses another salt.
+	if _, err := f.WriteAt(b.buf, dataStart); err != nil {
+		f.Close()
+		return err
 	}
+	place, err := s.putHeader(f, &h)
 	if err != nil {
-		return j.abandon(f, place, err)
+		f.Close() // half a header is none, and the other place counts
+		return err
 	}
 	if err := vfs.Datasync(f); err != nil {
 		f.Close()
@@ -194,20 +198,6 @@ func (j *Journal) activate(s *segment, b *batch) error {
 	s.head, s.place, s.file = h, place, f
 	s.end, s.next, s.newest = dataStart, h.first, h.newest
 	return nil
-}
-
-// abandon takes back the header of a segment whose first records could not be
-// written, durably, as undo does for records. The next attempt uses another salt.
-func (j *Journal) abandon(f vfs.File, place int, cause error) error {
-	defer f.Close()
-	_, err := f.WriteAt(make([]byte, headerSize), int64(place)*headerPlace)
-	if err == nil {
-		err = vfs.Datasync(f)
-	}
-	if err != nil {
-		return j.fail(&FlushError{Err: err})
-	}
-	return cause
 }
 
 func (j *Journal) nextNumber() uint64 {

@@ -1,6 +1,9 @@
 package journal
 
 import (
+	"bytes"
+	"errors"
+	"io"
 	"runtime"
 
 	"github.com/holdfast-go/holdfast/vfs"
@@ -49,12 +52,13 @@ const tries = 200
 func (c *cursor) look(tries int) (state, string, error) {
 	var b [recordHeader]byte
 	for i := 0; ; i++ {
-		win := window{file: c.file, size: c.w.win.size, buf: b[:0]}
-		got, err := win.bytes(c.w.off, recordHeader)
-		if err != nil || len(got) < recordHeader {
+		got, err := c.file.ReadAt(b[:], c.w.off)
+		if got < recordHeader {
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
 			return atNothing, "", err
 		}
-		copy(b[:], got)
 		it, ok := parseHeader(b[:], c.w.head.salt)
 		switch {
 		case !ok:
@@ -73,6 +77,29 @@ func (c *cursor) look(tries int) (state, string, error) {
 		}
 		runtime.Gosched()
 	}
+}
+
+// acknowledged reports whether the record at the walker's place, which is not
+// whole, is seen to be acknowledged all the same, and so is damaged: by the
+// headers behind it, each found from the one before.
+func (c *cursor) acknowledged() (bool, error) {
+	off := c.w.off
+	for {
+		it, ok, err := c.w.itemAt(off)
+		if err != nil || !ok {
+			return false, err
+		}
+		if it.proves() > c.w.next || !it.isData() {
+			return it.proves() > c.w.next, nil
+		}
+		off = it.end()
+	}
+}
+
+// isQuiet reports whether what stands behind the last record makes as little
+// sense as when the rest of the segment was searched in vain.
+func (c *cursor) isQuiet(st state, seen string) bool {
+	return st == atNothing && seen != "" && seen == c.quiet
 }
 
 // sink takes records in order.
@@ -100,7 +127,8 @@ func (c *cursor) live(deliver sink) (state, string, error) {
 		if e.item == nil {
 			break
 		}
-		e.payload = e.record().Payload // the window moves on
+		it := *e.item // the walker and its window move on
+		e.item, e.payload = &it, bytes.Clone(e.payload)
 		held = append(held, e)
 		if err := pass(); err != nil {
 			return 0, "", err

@@ -183,10 +183,17 @@ func (im image) restore(t testing.TB) string {
 	return dir
 }
 
+// into writes over what is in dir. It does not empty the files first, since a file
+// system may flush one that was emptied when it is closed.
 func (im image) into(t testing.TB, dir string) {
 	t.Helper()
 	for name, b := range im {
-		must(t, os.WriteFile(filepath.Join(dir, name), b, 0o600))
+		f, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_WRONLY, 0o600)
+		must(t, err)
+		_, err = f.Write(b)
+		must(t, err)
+		must(t, f.Truncate(int64(len(b))))
+		must(t, f.Close())
 	}
 }
 

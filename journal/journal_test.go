@@ -6,6 +6,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/holdfast-go/holdfast/journal"
 )
@@ -242,32 +243,49 @@ func TestLargeRecord(t *testing.T) {
 }
 
 func TestQueueBound(t *testing.T) {
-	o := small()
-	o.Queue = 1000
-	j, _, _ := fresh(t, o)
-	must(t, j.Reserve(ctx, 600))
-	must(t, j.Reserve(ctx, 400))
-	short, cancel := context.WithCancel(ctx)
-	got := make(chan error)
-	go func() { got <- j.Reserve(short, 1) }()
-	cancel()
-	wantErr(t, "a full queue", <-got, context.Canceled)
-	go func() { got <- j.Reserve(ctx, 500) }()
-	j.Cancel(600)
-	must(t, <-got)
-	j.Cancel(400)
-	go func() { got <- j.Reserve(ctx, 5000) }() // larger than the queue: alone
-	j.Cancel(500)
-	must(t, <-got)
-	go func() { got <- j.Reserve(ctx, 1) }()
-	go func() { got <- j.Reserve(ctx, 1) }()
-	must(t, j.Close())
-	for range 2 {
-		wantErr(t, "Close", <-got, journal.ErrClosed)
-	}
-	cancelled, cancel := context.WithCancel(ctx)
-	cancel()
-	wantErr(t, "cancelled", j.Reserve(cancelled, 1), context.Canceled)
+	synctest.Test(t, func(t *testing.T) {
+		j, err := journal.Open(newDisk(), ".", &journal.Options{Queue: 1000}, journal.Replay{})
+		must(t, err)
+		got := make(chan error, 2)
+		reserve := func(ctx context.Context, n int) { got <- j.Reserve(ctx, n) }
+		blocked := func(what string) {
+			t.Helper()
+			synctest.Wait()
+			if len(got) != 0 {
+				t.Errorf("%s was let in: %v", what, <-got)
+			}
+		}
+		must(t, j.Reserve(ctx, 600))
+		must(t, j.Reserve(ctx, 400))
+		short, cancel := context.WithCancel(ctx)
+		go reserve(short, 1)
+		blocked("more than the limit")
+		cancel()
+		wantErr(t, "a full queue", <-got, context.Canceled)
+		wantErr(t, "cancelled before", j.Reserve(short, 1), context.Canceled)
+
+		go reserve(ctx, 500)
+		blocked("more than the limit")
+		go reserve(ctx, 1)
+		j.Cancel(400)
+		blocked("a small one before its turn")
+		j.Cancel(600)
+		must(t, <-got)
+		must(t, <-got)
+
+		go reserve(ctx, 5000)
+		j.Cancel(500)
+		blocked("a large one, not alone")
+		j.Cancel(1)
+		must(t, <-got)
+		go reserve(ctx, 1)
+		go reserve(ctx, 1)
+		blocked("one beside a large one")
+		must(t, j.Close())
+		for range 2 {
+			wantErr(t, "Close", <-got, journal.ErrClosed)
+		}
+	})
 }
 
 func TestUsage(t *testing.T) {

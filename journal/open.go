@@ -82,29 +82,34 @@ func (j *Journal) replay(sv *survey, r Replay) error {
 	if err := t.run(); err != nil {
 		return err
 	}
+	j.recount(sv, last)
+	if n := len(sv.chain); n > 0 {
+		return j.settle(sv.chain[n-1], last)
+	}
+	return nil
+}
+
+// recount notes the last record's number and the next one's, which is beyond all
+// that were ever seen on disk. w has walked the last segment.
+func (j *Journal) recount(sv *survey, w *walker) {
 	next := uint64(1)
 	for _, b := range sv.bad {
 		next = max(next, b.damage.To+1)
 	}
-	if n := len(sv.chain); n > 0 {
-		s := sv.chain[n-1]
-		next = max(next, last.next)
-		if last.behind != nil {
-			next = max(next, last.behind.seen+1)
+	if w != nil {
+		next = max(next, w.next)
+		if w.behind != nil {
+			next = max(next, w.behind.seen+1)
 		}
-		j.last, j.newest = max(s.head.prev, last.next-1), last.newest
-		if last.next == s.head.first {
-			j.last = s.head.prev // none of its records is there
-		}
-		if err := j.settle(s, last); err != nil {
-			return err
+		j.last, j.newest = w.next-1, w.newest
+		if w.next == w.head.first {
+			j.last = w.head.prev // none of the segment's records is there
 		}
 	}
 	for i := range sv.bad {
 		sv.bad[i].seg.next = next // whatever it held was before that
 	}
 	j.in.next = next
-	return nil
 }
 
 // settle makes the last segment ready to be written to, and its last flush durable
@@ -141,8 +146,8 @@ func (s *segment) redo(w *walker) error {
 			return err
 		}
 	}
-	rest := make([]byte, w.off-w.flushAt)
-	if len(rest) == 0 { // nothing but the header was left: it waits for the next flush
+	rest := make([]byte, max(min(w.off, w.win.size)-w.flushAt, 0)) // the last record's filler may be cut off
+	if len(rest) == 0 {                                            // nothing but the header was left: it waits for the next flush
 		return nil
 	}
 	if _, err := s.file.ReadAt(rest, w.flushAt); err != nil {

@@ -137,16 +137,17 @@ func (r *Reader) locate(after uint64) error {
 func (r *Reader) follow(deliver sink, after uint64) (more bool, err error) {
 	c := r.at
 	c.rewind()
-	st, _, err := c.look(1)
+	st, seen, err := c.look(1)
 	if err != nil {
 		return false, err
 	}
 	if st == atMark {
 		return false, nil
 	}
-	st, seen, err := c.live(deliver)
-	if err != nil || st == atMark {
-		return false, err
+	if !c.isQuiet(st, seen) {
+		if st, seen, err = c.live(deliver); err != nil || st == atMark {
+			return false, err
+		}
 	}
 	next, err := r.onward()
 	if err != nil {
@@ -156,18 +157,30 @@ func (r *Reader) follow(deliver sink, after uint64) (more bool, err error) {
 		err := r.locate(r.last)
 		return r.at != nil, err
 	}
-	switch {
-	case next != nil:
+	if next != nil {
 		return true, r.move(next, deliver, after)
+	}
+	return r.stuck(st, seen, deliver, after)
+}
+
+// stuck decides what it means that no mark stands behind the last record of the
+// last segment.
+func (r *Reader) stuck(st state, seen string, deliver sink, after uint64) (more bool, err error) {
+	c := r.at
+	switch {
 	case st == atSeal:
 		return false, &DamageError{Damage: Damage{From: c.w.next, Detail: "a segment is missing"}}
-	case st == atWrite && c.busy != c.w.off:
+	case st == atWrite && c.busy != c.w.off: // the next call finds it whole, if its owner lives
 		c.busy = c.w.off
-		return false, nil
-	case st == atNothing && seen != "" && seen == c.quiet:
+		if sure, err := c.acknowledged(); err != nil || !sure {
+			return false, err
+		}
+	case c.isQuiet(st, seen):
 		return false, nil
 	}
-	c.quiet = seen
+	if st == atNothing {
+		c.quiet = seen
+	}
 	return c.search(deliver, after)
 }
 
@@ -339,6 +352,9 @@ func (r *Reader) end(s *segment) (known uint64, stayed bool, err error) {
 		if errors.As(err, &de) && de.Damage.To > after {
 			after = de.Damage.To
 			continue
+		}
+		if errors.Is(err, ErrGap) { // the owner has gone round once since: look again
+			return 0, false, nil
 		}
 		if err != nil && de == nil {
 			return 0, false, err

@@ -3,6 +3,8 @@ package journal_test
 import (
 	"errors"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -47,7 +49,7 @@ func TestReaderFollows(t *testing.T) {
 		if got, err := r.Read(last, l.record); err != nil || got != last {
 			t.Fatalf("nothing new: %d %v", got, err)
 		}
-		if n := fsys.Calls("") - before; n != 1 {
+		if n := fsys.Calls("") - before; n != 1 { // and that a small one
 			t.Fatalf("%d calls to learn that nothing is new", n)
 		}
 		put(t, j, payload(i+2, 700))
@@ -113,8 +115,8 @@ func TestReaderSeesNoUnacknowledged(t *testing.T) {
 	fsys := faultfs.New(inner)
 	stop, goOn := make(chan bool), make(chan bool)
 	armed := false
-	fsys.OnCall = func(op faultfs.Op, _ string) {
-		if op == faultfs.OpSync && armed {
+	fsys.OnCall = func(op faultfs.Op, name string) {
+		if op == faultfs.OpSync && name == "00000001.seg" && armed {
 			stop <- true
 			<-goOn
 		}
@@ -166,4 +168,71 @@ func TestReaderErrors(t *testing.T) {
 	if last, err := r.Read(9, l.record); err != nil || last != 9 {
 		t.Errorf("ahead: %d %v", last, err)
 	}
+}
+
+// Damage in the segment that is being written: told, or put right, and passed.
+func TestReaderMeetsDamage(t *testing.T) {
+	j, inner, dir := fresh(t, small())
+	fill(t, j, 5, 100)
+	for _, at := range []int{1, 3} { // records 2 and 4
+		f, err := os.OpenFile(filepath.Join(dir, seg1), os.O_RDWR, 0)
+		must(t, err)
+		var b [1]byte
+		off := int64(dataStart + at*onDisk(100) + 50)
+		_, err = f.ReadAt(b[:], off)
+		must(t, err)
+		b[0] ^= byte(at) // one bit, two bits
+		_, err = f.WriteAt(b[:], off)
+		must(t, err)
+		must(t, f.Close())
+	}
+	r := openReader(t, faultfs.New(inner))
+	l := &told{}
+	last, err := r.Read(0, l.record)
+	var de *journal.DamageError
+	if !errors.As(err, &de) || last != 3 || de.Damage.From != 4 || de.Damage.To != 4 || !l.records[1].Repaired {
+		t.Fatalf("read up to %d: %v", last, err)
+	}
+	last, err = r.Read(4, l.record)
+	if err != nil || last != 5 {
+		t.Errorf("behind it: %d %v", last, err)
+	}
+	put(t, j, payload(6, 100))
+	if last, err = r.Read(last, l.record); err != nil || last != 6 {
+		t.Errorf("a new one: %d %v", last, err)
+	}
+	l.wantSeqs(t, 100, 1, 2, 3, 5, 6)
+}
+
+// A segment that its next owner leaves because it is damaged has no seal where
+// the mark was lost. The reader finds the next one all the same.
+func TestReaderLeavesAnUnsealedSegment(t *testing.T) {
+	j, inner, dir := fresh(t, small())
+	fill(t, j, 3, 100)
+	must(t, j.Close())
+	f, err := os.OpenFile(filepath.Join(dir, seg1), os.O_RDWR, 0)
+	must(t, err)
+	for off, n := range map[int]int{dataStart + onDisk(100) + 32: 100, dataStart + 3*onDisk(100): 32} {
+		_, err = f.WriteAt(make([]byte, n), int64(off)) // record 2, and the mark
+		must(t, err)
+	}
+	must(t, f.Close())
+	fsys := faultfs.New(inner)
+	r := openReader(t, fsys)
+	l := &told{}
+	var de *journal.DamageError
+	if last, err := r.Read(0, l.record); !errors.As(err, &de) || de.Damage.To != 2 || last != 1 {
+		t.Fatalf("%d: %v", last, err)
+	}
+	for range 3 { // nothing proves that record 3 was acknowledged
+		if last, err := r.Read(2, l.record); err != nil || last != 2 {
+			t.Errorf("%d: %v", last, err)
+		}
+	}
+	j, _ = open(t, inner, small())
+	put(t, j, payload(4, 100))
+	if last, err := r.Read(2, l.record); err != nil || last != 4 {
+		t.Errorf("%d: %v", last, err)
+	}
+	l.wantSeqs(t, 100, 1, 3, 4)
 }

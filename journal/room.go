@@ -191,9 +191,9 @@ func (j *Journal) oldest() *segment {
 	return j.chain[0]
 }
 
-// giveUp frees the space of what is needed least: spare segments too small for
-// n bytes, then the oldest released segment, then released files that cannot
-// be read. It reports whether there was any.
+// giveUp frees the space of what is needed least: a spare segment too small for
+// n bytes, else the oldest that is released, files that cannot be read included.
+// It reports whether there was any.
 func (j *Journal) giveUp(n int64) (bool, error) {
 	j.mu.Lock()
 	var small *segment
@@ -212,11 +212,12 @@ func (j *Journal) giveUp(n int64) (bool, error) {
 	if small != nil {
 		return true, j.remove(small)
 	}
-	if s := j.oldest(); s != nil {
-		return true, j.giveUpSegment(s, n)
-	}
-	if broken != nil {
+	s := j.oldest()
+	switch {
+	case broken != nil && (s == nil || s.next >= broken.next):
 		return true, j.remove(broken)
+	case s != nil:
+		return true, j.giveUpSegment(s, n)
 	}
 	return false, nil
 }

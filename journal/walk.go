@@ -24,6 +24,7 @@ type walker struct {
 	flushAt int64  // where the first record of that flush stands
 	newest  int64  // the highest time of a record
 
+	now     item     // the record of the last event
 	behind  *remains // what lies behind the first place that is no record; nil until looked at
 	resume  bool     // the next record follows damage: its number is what it is
 	damaged bool     // something is lost, or was put right
@@ -33,8 +34,8 @@ type walker struct {
 // event is what a walker meets next: a record, or damage, or neither, which is
 // the end.
 type event struct {
-	item     *item
-	payload  []byte // until the next step
+	item     *item // until the next step, like the payload
+	payload  []byte
 	repaired bool
 	damage   *Damage
 }
@@ -94,7 +95,8 @@ func (w *walker) accept(it *item, payload []byte, repaired bool) event {
 	w.damaged = w.damaged || repaired
 	w.newest = max(w.newest, it.time)
 	w.off, w.next, w.resume = it.end(), it.seq+1, false
-	return event{item: it, payload: payload, repaired: repaired}
+	w.now = *it
+	return event{item: &w.now, payload: payload, repaired: repaired}
 }
 
 // itemAt returns the header at off, if one is there.

@@ -76,6 +76,10 @@ func (d *Disk) SyncDir(name string) error { return d.inner.SyncDir(name) }
 // file system.
 func (d *Disk) StatDir(name string) ([]vfs.Info, error) { return vfs.StatDir(d.inner, name) }
 
+// Exchange implements [vfs.Exchanger], as [vfs.Exchange] answers for the inner
+// file system.
+func (d *Disk) Exchange(a, b string) error { return vfs.Exchange(d.inner, a, b) }
+
 // SyncAll implements [vfs.AllSyncer], as [vfs.SyncAll] answers for the inner
 // file system. It takes no room.
 func (d *Disk) SyncAll() error { return vfs.SyncAll(d.inner) }

@@ -206,5 +206,14 @@ func (f *FS) SyncAll() error {
 	return vfs.SyncAll(f.inner)
 }
 
+// Exchange implements [vfs.Exchanger], as [vfs.Exchange] answers for the inner
+// file system. It counts, and fails, as a Rename from a to b.
+func (f *FS) Exchange(a, b string) error {
+	if e := f.call(OpRename, a, b); e != nil {
+		return e.Err
+	}
+	return vfs.Exchange(f.inner, a, b)
+}
+
 // Close closes the inner file system; no rule fails it.
 func (f *FS) Close() error { return f.inner.Close() }

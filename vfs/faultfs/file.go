@@ -86,6 +86,9 @@ func (f *file) Datasync() error {
 	return vfs.Datasync(f.inner)
 }
 
+// Alone implements [vfs.Loner]. It is not counted and never fails.
+func (f *file) Alone() bool { return vfs.Alone(f.inner) }
+
 func (f *file) Truncate(size int64) error {
 	if e := f.fsys.call(OpTruncate, f.name); e != nil {
 		return e.Err
