@@ -109,7 +109,18 @@ func (j *journaled) behindhand() bool {
 
 // makeRoom is what the journal calls when it has no space left that it may
 // reuse. Its writers wait for that: they are slowed, not refused.
-func (j *journaled) makeRoom() error { return j.checkpoint(context.Background()) }
+func (j *journaled) makeRoom() error {
+	if j.opening.Load() && !j.detached {
+		// A checkpoint now would cover only what has been looked at so far, and
+		// give up the records of the rest.
+		return errNoRoom
+	}
+	return j.checkpoint(context.Background())
+}
+
+// errNoRoom says that what is found when a store is opened does not fit into its
+// journal.
+var errNoRoom = errors.New("the journal has no room for all that has changed in the files: open once with more (history=1GiB, for instance)")
 
 // stuckFile returns why a file could not be written, nil if all could.
 func (j *journaled) stuckFile() error {
@@ -129,7 +140,7 @@ func (j *journaled) path(e *entry) string {
 	switch {
 	case renamed != "":
 		return renamed
-	case plain(e.id):
+	case plain(e.id) && !j.s.names.windows:
 		return e.ent.dir + "/" + e.id + suffix
 	}
 	return path.Join(e.ent.dir, j.s.names.forms(e.id, idName)[0])
@@ -227,6 +238,9 @@ func (j *journaled) copyEntry(b []byte, n, old *snapshot, e *entry, base *versio
 		return n.appendEntry(b, e.key(), snapEntry{kind: entryRemoved, flags: flagLeft, seq: base.seq, mod: base.mod, crc: base.crc}), nil
 	}
 	data, err := j.data(e.key(), base)
+	if errors.Is(err, driver.ErrDamaged) {
+		data, err = old.rest(base) // it stays damaged, and keeps nothing else from moving on
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -36,10 +36,11 @@ const manyFiles = 24
 
 // pass is one checkpoint.
 type pass struct {
-	j     *journaled
-	items []*item
-	last  uint64 // every change up to here is in items or was in a pass before
-	all   bool   // flush the file system as a whole
+	warned bool // of a file that is stuck
+	j      *journaled
+	items  []*item
+	last   uint64 // every change up to here is in items or was in a pass before
+	all    bool   // flush the file system as a whole
 
 	detached bool // the files count still, and not all of them have been looked at
 }
@@ -73,6 +74,9 @@ func (j *journaled) checkpoint(ctx context.Context) error {
 	}
 	p := j.gather()
 	if len(p.items) == 0 && !j.force {
+		if n := j.snap.Load(); n != nil {
+			j.log.Release(n.seq) // whatever of it is not released yet
+		}
 		return nil
 	}
 	err := p.run()
@@ -174,14 +178,19 @@ func (p *pass) run() error {
 }
 
 // stuck decides which errors concern one file and which the pass. A file that
-// cannot be written (another user's directory, say) must not keep the journal
-// from being freed: the snapshot holds its value until it can.
+// cannot be written (another user's directory, a quota) must not keep the journal
+// from being freed: the snapshot holds its value until it can. On a full disk
+// the snapshot cannot grow either; then it is the pass that fails.
 func (p *pass) stuck(it *item, err error) error {
-	if err == nil || isFlush(err) || isNoSpace(err) {
+	if err == nil || isFlush(err) {
 		return err
 	}
 	p.discard(it)
 	it.stuck = err
+	if p.warned {
+		return nil // one line for all of them
+	}
+	p.warned = true
 	p.j.s.log.Warn("file cannot be written now, its value is kept in the snapshot",
 		"filePath", p.j.s.path(it.file), "entityName", it.e.ent.name, "error", err)
 	return nil
@@ -201,7 +210,7 @@ func (p *pass) stage(it *item) error {
 	if err := p.ensure(dir); err != nil {
 		return err
 	}
-	if p.all && it.there && !p.j.spares.off {
+	if p.all && it.there && !p.j.spares.off && len(it.data) <= maxSpare && it.e.file.size <= maxSpare {
 		return p.stageSpare(it)
 	}
 	o := &atomicfile.Options{Perm: 0o600, ModTime: it.v.time()}
@@ -352,7 +361,7 @@ func (p *pass) record() error {
 func (p *pass) append(n *snapshot) error {
 	var b []byte
 	for _, it := range p.items {
-		if it.lost {
+		if it.lost || it.has(n) {
 			continue
 		}
 		it.off = n.size + int64(len(b))
@@ -372,6 +381,17 @@ func (p *pass) append(n *snapshot) error {
 	}
 	n.detached = p.detached
 	return n.commit(p.last, p.j.closing, time.Now())
+}
+
+// has tells of a file that was stuck before, and still is: the snapshot has its
+// value already.
+func (it *item) has(n *snapshot) bool {
+	base := it.e.base
+	if it.stuck == nil || base == nil || base.snap != n || base.seq != it.v.seq || base.mod != it.v.mod || it.e.file != (stamp{}) {
+		return false
+	}
+	it.off = base.off
+	return true
 }
 
 // entry is what the snapshot gets of an item.

@@ -278,6 +278,9 @@ func (w *followed) open() error {
 			w.last = w.reader.Usage().First - 1
 			err = w.catchUp((*journal.Reader).ReadAll)
 		}
+		if err == nil && w.j.s.owned() { // somebody has begun to write meanwhile
+			err = errOvertaken
+		}
 		return err
 	}
 	return w.catchUp((*journal.Reader).Read)
@@ -307,8 +310,11 @@ func (w *followed) adopt() error {
 		if e == nil {
 			e = w.j.place(f.key, f.file)
 		}
-		data := f.content.data
-		e.cur.Store(&version{data: data, mod: f.info.ModTime, size: uint32(len(data)), crc: checksum(data), kind: opPut})
+		data, mod := f.content.data, f.info.ModTime
+		if cur := e.cur.Load(); cur != nil { // an edit is newer, whatever its file's time says
+			mod = max(mod, cur.mod+1)
+		}
+		e.cur.Store(&version{data: data, mod: mod, size: uint32(len(data)), crc: checksum(data), kind: opPut})
 	}
 	for _, f := range w.r.damaged {
 		if f.e == nil || !f.e.cur.Load().live() {

@@ -23,8 +23,26 @@ func (s *Store) History(ctx context.Context, k driver.Key) iter.Seq2[driver.Vers
 			yield(driver.Version{}, err)
 			return
 		}
-		defer done()
-		if err := s.history(ctx, k, yield); err != nil {
+		// The store is not held open while the consumer runs: one that calls
+		// Close would wait for itself.
+		stopped := false
+		err = s.history(ctx, k, func(v driver.Version, _ error) bool {
+			done()
+			if stopped = !yield(v, nil); stopped {
+				return false
+			}
+			var again error
+			if done, again = s.enter(ctx); again != nil {
+				stopped = true
+				yield(driver.Version{}, again)
+			}
+			return !stopped
+		})
+		if stopped {
+			return
+		}
+		done()
+		if err != nil {
 			yield(driver.Version{}, err)
 		}
 	}
@@ -52,7 +70,7 @@ func (s *Store) history(ctx context.Context, k driver.Key, yield func(driver.Ver
 			return err
 		}
 		if present != nil && v.Rev != present.Rev {
-			if !v.Deleted && v.ModTime.After(present.ModTime) {
+			if v.ModTime.After(present.ModTime) {
 				continue // came after the present was read
 			}
 			if !yield(driver.Version{Record: *present}, nil) {

@@ -52,6 +52,7 @@ type journaled struct {
 	folds      folds
 	spares     spares
 	behind     behind
+	opening    atomic.Bool // not all that was found has been settled yet
 }
 
 // change is one version on its way to the journal.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path"
 	"sync/atomic"
 	"testing"
 
@@ -131,5 +132,71 @@ func TestFollowerBesideEveryStep(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// A value goes right after its file was listed, and comes back right before that
+// is read.
+func TestFollowerBesideTwoSteps(t *testing.T) {
+	t.Parallel()
+	const ethFile = "signal/strategy-a/ETHUSDT.json"
+	dir := ramDir(t)
+	s := journal(t, dir, nil)
+	filestore.Still(s)
+	put(t, s, btc, `1`)
+	put(t, s, eth, `2`)
+	must(t, s.Flush(t.Context()))
+	fsys := faultfs.New(osFS(t, dir))
+	listed, gone, back := false, false, false
+	fsys.OnCall = func(op faultfs.Op, name string) {
+		switch {
+		case op == faultfs.OpStatDir && name == path.Dir(ethFile):
+			listed = true
+		case op == faultfs.OpReadDir && name == ".holdfast/snapshot" && listed && !gone:
+			gone = true
+			must(t, s.Delete(t.Context(), eth))
+			must(t, s.Flush(t.Context()))
+		case op == faultfs.OpOpenFile && name == ethFile && gone && !back:
+			back = true
+			put(t, s, eth, `"in the file"`)
+			must(t, s.Flush(t.Context()))
+			put(t, s, eth, `"last"`)
+		}
+	}
+	f := follower(t, dir, filestore.Options{FS: fsys})
+	if !back {
+		t.Fatal("the follower does not look where this test expects it to")
+	}
+	acked{btc: `1`, eth: `"last"`}.check(t, f)
+}
+
+// The owner's first change of all becomes durable at any call of a follower that
+// is being opened.
+func TestFollowerBesideTheFirstChange(t *testing.T) {
+	t.Parallel()
+	for at, last := 1, false; !last; at++ {
+		dir := ramDir(t)
+		g := &gate{op: faultfs.OpWriteAt, name: ".holdfast/journal/0*.seg"}
+		s, _ := watched(t, dir, filestore.Options{}, g.pass)
+		filestore.Still(s)
+		reached, goOn := g.arm(t)
+		result := make(chan error, 1)
+		go func() { result <- s.Put(t.Context(), btc, []byte(`1`)) }()
+		await(t, "the first record", reached)
+		fsys := faultfs.New(osFS(t, dir))
+		var calls atomic.Int64
+		fsys.OnCall = func(faultfs.Op, string) {
+			if calls.Add(1) == int64(at) {
+				goOn()
+				must(t, <-result)
+			}
+		}
+		f := follower(t, dir, filestore.Options{FS: fsys})
+		if last = calls.Load() < int64(at); last {
+			calls.Store(int64(at))
+			goOn()
+			must(t, <-result)
+		}
+		acked{btc: `1`}.check(t, f)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -89,6 +90,14 @@ func stuckFile(t *testing.T, rule faultfs.Rule, others int) {
 	}
 }
 
+// packs lists the snapshots.
+func packs(t *testing.T, dir string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, ".holdfast", "snapshot", "*.pack"))
+	must(t, err)
+	return files
+}
+
 // A removal that cannot be carried out is made good later, and the value does
 // not come back until then.
 func TestJournalStuckRemoval(t *testing.T) {
@@ -102,7 +111,8 @@ func TestJournalStuckRemoval(t *testing.T) {
 	for i := range 400 {
 		put(t, s, eth, sized(i, 20_000))
 	}
-	for i := range 8 { // until the snapshot is written anew
+	before := packs(t, dir)
+	for i := 0; slices.Equal(packs(t, dir), before); i++ { // until the snapshot is written anew
 		put(t, s, eth, sized(i, 1_000_000))
 		wantStuck(t, "Flush", s.Flush(t.Context()), syscall.EACCES)
 	}

@@ -69,8 +69,8 @@ func (s *Store) tryLock(f vfs.File) error {
 }
 
 const (
-	lockTries = 5
-	lockPause = 2 * time.Millisecond
+	lockTries = 60
+	lockPause = 5 * time.Millisecond
 )
 
 // writeHolder is for people alone: a crash may leave any part of it.

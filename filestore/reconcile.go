@@ -66,11 +66,10 @@ func (s *Store) sightings(ctx context.Context, v *survey, refuse func(*driver.Da
 	if err != nil {
 		return nil, nil, err
 	}
-	w := &walker{s: s, refuse: refuse, stat: true, visit: func(d directory) error {
+	w := &walker{s: s, refuse: refuse, stat: true, device: root.Device, visit: func(d directory) error {
 		slab = make([]sighting, len(d.files))
 		var odd []*sighting // whose id may have another file
 		for i, info := range d.files {
-			v.mixed = v.mixed || info.Device != root.Device
 			if strings.HasPrefix(info.Name, ".") && atomicfile.IsTemp(info.Name) {
 				if n := len(v.dirs); n == 0 || v.dirs[n-1] != d.path {
 					v.dirs = append(v.dirs, d.path) // to be swept
@@ -102,6 +101,7 @@ func (s *Store) sightings(ctx context.Context, v *survey, refuse func(*driver.Da
 		return nil
 	}}
 	err = w.walk(ctx)
+	v.mixed = w.mixed
 	return all, twins, err
 }
 

@@ -72,6 +72,25 @@ func (o *opening) keepBroken(ctx context.Context) error {
 	return o.j.append(ctx, nil)
 }
 
+// dropOld removes snapshots that a newer one has replaced: their removal may have
+// failed, or been undone by a power cut.
+func (o *opening) dropOld() error {
+	n := o.j.snap.Load()
+	if n == nil {
+		return nil
+	}
+	numbers, err := o.j.s.snapshots()
+	for _, number := range numbers {
+		if number < n.number {
+			err = errors.Join(err, ignoreNotExist(o.j.s.fs.Remove(snapName(number))))
+		}
+	}
+	if err != nil {
+		o.j.s.log.Warn("an old snapshot could not be removed", "error", err)
+	}
+	return nil
+}
+
 // renew makes the next checkpoint part of the opening, and one of its own even
 // if no value has changed: then the damage is not found again.
 func (o *opening) renew() { o.eager, o.j.force = true, true }

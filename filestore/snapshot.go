@@ -267,6 +267,15 @@ func (n *snapshot) value(v *version) ([]byte, error) {
 	return append([]byte(nil), e.data...), nil
 }
 
+// rest reads what is left of a version that is damaged.
+func (n *snapshot) rest(v *version) ([]byte, error) {
+	e, err := n.entry(v.off, int(v.size)+entryHead+2*maxHint)
+	if errors.Is(err, errSnapshotDamaged) {
+		return nil, nil
+	}
+	return e.data, err
+}
+
 // maxHint is how long names usually are: one read then fetches an entry whole.
 const maxHint = 64
 

@@ -6,7 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"syscall"
 
+	"github.com/holdfast-go/holdfast/atomicfile"
 	"github.com/holdfast-go/holdfast/vfs"
 )
 
@@ -22,8 +24,11 @@ import (
 //	.holdfast/spare/00000001
 const spareDir = own + "/spare"
 
-// maxSpares bounds the disk space that spare files take.
-const maxSpares = 4096
+// maxSpares and maxSpare, bytes, bound the disk space that spare files take.
+const (
+	maxSpares = 4096
+	maxSpare  = 16 << 10
+)
 
 // spares are the files to be written again. The checkpoint that is under way
 // has them.
@@ -40,6 +45,12 @@ func (p *pass) stageSpare(it *item) error {
 		return err
 	}
 	f, name, err := p.j.spares.take(s.fs)
+	if errors.Is(err, fs.ErrNotExist) { // the directory was removed by hand
+		s.dirs.forget(spareDir)
+		if err = s.dirs.create(s.fs, spareDir); err == nil {
+			f, name, err = p.j.spares.take(s.fs)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -115,6 +126,8 @@ func (p *pass) placeSpare(it *item) error {
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
 		p.j.spares.off = true
+	case errors.Is(err, syscall.EXDEV):
+		return p.beside(it)
 	case !errors.Is(err, fs.ErrNotExist): // there is no old one
 		return err
 	}
@@ -123,6 +136,18 @@ func (p *pass) placeSpare(it *item) error {
 	}
 	it.spare = ""
 	return nil
+}
+
+// beside replaces a file from its own directory, which is mounted there or has a
+// quota of its own: nothing can be renamed into it.
+func (p *pass) beside(it *item) (err error) {
+	p.j.spares.off = true
+	p.discard(it)
+	o := &atomicfile.Options{Perm: 0o600, ModTime: it.v.time()}
+	if it.staged, err = atomicfile.Stage(p.j.s.fs, it.file, it.data, true, o); err != nil {
+		return err
+	}
+	return p.swap(it)
 }
 
 // keep takes back what a pass that has succeeded has left over.

@@ -21,7 +21,8 @@ func (s *Store) openJournal(ctx context.Context) (*journaled, driver.Report, err
 	}
 	j := &journaled{s: s, stuck: map[*entry]error{}}
 	j.cache.limit, j.folds.needed = s.opt.Cache, s.caseBlind
-	j.behind.init(s.opt.HistorySize / 4 * 3)
+	j.behind.init(min(s.opt.HistorySize/4*3, maxBacklog))
+	j.opening.Store(true)
 	o := &opening{j: j, l: newLoader(j), v: &survey{report: newReport()}}
 	if err := o.load(ctx); err != nil {
 		return nil, driver.Report{}, errors.Join(err, o.release())
@@ -35,6 +36,9 @@ func (s *Store) openJournal(ctx context.Context) (*journaled, driver.Report, err
 		return j, report, err
 	}
 	if err := o.act(ctx); err != nil {
+		return nil, driver.Report{}, errors.Join(err, o.release())
+	}
+	if err := o.dropOld(); err != nil {
 		return nil, driver.Report{}, errors.Join(err, o.release())
 	}
 	go j.run() // not before: nobody would end it after a failure
@@ -97,6 +101,7 @@ func (o *opening) readLog() (err error) {
 	if err := o.l.readSnapshot(); err != nil {
 		return err
 	}
+	j.snap.Store(o.l.snap)
 	opt := &journal.Options{
 		MaxSize: j.s.opt.HistorySize, MinSegment: minSegment, MaxSegment: min(maxSegment, j.s.opt.HistorySize/2),
 		MaxAge: j.s.opt.HistoryAge, Logger: j.s.log,
@@ -107,7 +112,10 @@ func (o *opening) readLog() (err error) {
 		return err
 	}
 	j.past = j.log.Backward
-	j.snap.Store(o.l.snap)
+	j.snap.Store(o.l.snap) // what the journal has shown may have ruled it out
+	if o.l.snap != nil {
+		j.log.Release(o.l.seq)
+	}
 	j.last, j.detached = max(j.log.Last(), o.l.seq), o.l.detached
 	j.s.clock.at(time.Unix(0, o.l.newest))
 	if err := o.judgeLog(); err != nil {
@@ -124,6 +132,10 @@ const minSegment = 256 << 10
 // maxSegment is the size of the large ones. Two are kept whatever HistorySize
 // says.
 const maxSegment = 16 << 20
+
+// maxBacklog is the most that waits for a checkpoint before there is no rest: it
+// is in memory, and the next start would have to read it.
+const maxBacklog = 192 << 20
 
 // filesAreRight tells whether the store has no memory of its files, or one that
 // does not count any more.
@@ -159,6 +171,7 @@ func (o *opening) act(ctx context.Context) error {
 	if err := errors.Join(o.j.s.sweep(o.v), o.j.s.dropSpares()); err != nil {
 		return err
 	}
+	o.j.opening.Store(false)
 	if !o.eager {
 		return nil
 	}

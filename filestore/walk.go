@@ -28,6 +28,8 @@ type walker struct {
 	// ends the walk, nil passes it over.
 	refuse func(*driver.DamagedError) error
 	stat   bool // fill in how the files look, not their names and kinds alone
+	device uint64
+	mixed  bool // something lies on another device: with stat
 }
 
 // list lists one directory.
@@ -64,6 +66,7 @@ func (w *walker) into(ctx context.Context, d directory) error {
 		d.files = make([]vfs.Info, 0, len(infos))
 	}
 	for _, e := range infos {
+		w.mixed = w.mixed || w.stat && e.Device != w.device
 		switch {
 		case strings.HasSuffix(e.Name, suffix):
 			values, err := w.holdsValues(&d, e)

@@ -130,7 +130,9 @@ func (j *Journal) rotate(b *batch) error {
 	}
 	old := *s
 	if err := j.activate(s, b); err != nil {
+		j.mu.Lock() // Usage may be looking at it
 		*s = old
+		j.mu.Unlock()
 		j.putBack(s)
 		return err
 	}

@@ -76,18 +76,21 @@ func (r *Reader) ReadAll(after uint64, f func(Record) error) (last uint64, err e
 		return after, err
 	}
 	deliver := r.sink(after, f)
-	for {
-		next, err := r.onward()
-		if err != nil {
+	for err == nil && r.at != nil {
+		var next *segment
+		next, err = r.onward(false)
+		switch {
+		case err != nil:
+		case r.at == nil: // its owner is not so dead
+			err = r.locate(r.last)
+		case next == nil:
+			err = r.at.rest(deliver, after)
 			return r.last, err
-		}
-		if next == nil {
-			return r.last, r.at.rest(deliver, after)
-		}
-		if err := r.move(next, deliver, after); err != nil {
-			return r.last, err
+		default:
+			err = r.move(next, deliver, after)
 		}
 	}
+	return r.last, err
 }
 
 // sink passes records above after to f.
@@ -149,7 +152,7 @@ func (r *Reader) follow(deliver sink, after uint64) (more bool, err error) {
 			return false, err
 		}
 	}
-	next, err := r.onward()
+	next, err := r.onward(st == atSeal)
 	if err != nil {
 		return false, err
 	}
@@ -186,7 +189,11 @@ func (r *Reader) stuck(st state, seen string, deliver sink, after uint64) (more 
 
 // onward returns the segment that follows the present one, nil if there is none.
 // If the present one is no longer what it was, the cursor is nil afterwards.
-func (r *Reader) onward() (*segment, error) {
+//
+// The headers are read one after another, while the owner puts segments to use
+// and gives them up. What does not make sense is looked at again: that there is
+// no successor where a seal says so, or that numbers are left out.
+func (r *Reader) onward(sealed bool) (*segment, error) {
 	var next *segment
 	for range tries {
 		sv, err := surveyDir(r.fsys, r.dir)
@@ -202,10 +209,11 @@ func (r *Reader) onward() (*segment, error) {
 			return nil, nil
 		}
 		if i+1 == len(sv.chain) {
+			if sealed {
+				continue
+			}
 			return nil, nil
 		}
-		// One that was put to use while the headers were being read may have
-		// been missed.
 		next = sv.chain[i+1]
 		if next.head.number == at.head.number+1 {
 			break
@@ -308,9 +316,12 @@ type view struct {
 
 // survey looks at all segments afresh.
 func (r *Reader) survey() (v view, err error) {
-	for range tries {
+	for try := range tries {
 		if v.survey, err = surveyDir(r.fsys, r.dir); err != nil || len(v.chain) == 0 {
 			return v, err
+		}
+		if i := v.hole(); i > 0 && try < tries/10 {
+			continue // most likely a segment was put to use while the headers were being read
 		}
 		last := v.chain[len(v.chain)-1]
 		var stayed bool
@@ -330,6 +341,17 @@ func (r *Reader) survey() (v view, err error) {
 		return !slices.ContainsFunc(again.bad, func(o bad) bool { return o.seg.name == b.seg.name })
 	})
 	return v, nil
+}
+
+// hole returns the place of the first segment that is not the successor of the
+// one before; 0 if there is none.
+func (sv *survey) hole() int {
+	for i := 1; i < len(sv.chain); i++ {
+		if sv.chain[i].head.number != sv.chain[i-1].head.number+1 {
+			return i
+		}
+	}
+	return 0
 }
 
 // end returns the number after the last acknowledged record of a segment, and

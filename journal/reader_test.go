@@ -236,3 +236,64 @@ func TestReaderLeavesAnUnsealedSegment(t *testing.T) {
 	}
 	l.wantSeqs(t, 100, 1, 3, 4)
 }
+
+// Whatever the owner does between any two calls of a reader, nothing seems to be
+// damaged, and nothing fails but for records that are gone.
+func TestOwnerActsBetweenCalls(t *testing.T) {
+	works := map[string]func(r *journal.Reader) error{
+		"Read": func(r *journal.Reader) error {
+			_, err := r.Read(20, func(journal.Record) error { return nil })
+			if errors.Is(err, journal.ErrGap) {
+				return nil
+			}
+			return err
+		},
+		"Verify": func(r *journal.Reader) error {
+			return r.Verify(ctx, nil, func(d journal.Damage) error { return &journal.DamageError{Damage: d} })
+		},
+		"Backward": func(r *journal.Reader) error {
+			for _, err := range r.Backward(nil) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	for name, work := range works {
+		for _, records := range []int{1, 10, 15, 22, 60} {
+			for at, last := 1, false; !last; at++ {
+				last = !actAt(t, at, records, work, name)
+			}
+		}
+	}
+}
+
+// actAt has the owner write so many records before the reader's call number at,
+// and reports whether there was such a call.
+func actAt(t *testing.T, at, records int, work func(*journal.Reader) error, name string) bool {
+	t.Helper()
+	d := newDisk()
+	j, err := journal.Open(d, ".", small(), journal.Replay{})
+	must(t, err)
+	fill(t, j, 25, 1000)
+	fsys := faultfs.New(d)
+	r, err := journal.OpenReader(fsys, ".")
+	must(t, err)
+	calls := 0
+	fsys.OnCall = func(faultfs.Op, string) {
+		if calls++; calls == at {
+			for range records {
+				j.Release(j.Last())
+				put(t, j, payload(j.Last()+1, 1000))
+			}
+		}
+	}
+	if err := work(r); err != nil {
+		t.Errorf("%s, %d records before call %d: %v", name, records, at, err)
+	}
+	reached := calls >= at
+	must(t, r.Close())
+	must(t, j.Close())
+	return reached
+}
