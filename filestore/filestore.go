@@ -359,20 +359,30 @@ func (s *Store) enter(ctx context.Context) (done func(), err error) {
 
 // enterWrite is enter for calls that change something.
 func (s *Store) enterWrite(ctx context.Context) (done func(), err error) {
-	done, err = s.enter(ctx)
-	if err != nil {
+	if err := s.beginWrite(ctx); err != nil {
 		return nil, err
+	}
+	return s.life.leave, nil
+}
+
+// beginWrite is enterWrite without a function to allocate: after nil the caller
+// calls life.leave.
+func (s *Store) beginWrite(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if !s.life.enter() {
+		return driver.ErrClosed
 	}
 	switch cause := s.stopped.Load(); {
 	case s.opt.ReadOnly:
-		err = driver.ErrReadOnly
+		s.life.leave()
+		return driver.ErrReadOnly
 	case cause != nil:
-		err = *cause
-	default:
-		return done, nil
+		s.life.leave()
+		return *cause
 	}
-	done()
-	return nil, err
+	return nil
 }
 
 // clock gives each change a time of its own: later than every one before it in

@@ -91,11 +91,10 @@ func (j *journaled) find(k driver.Key) (*entry, error) {
 
 // put stores one value.
 func (j *journaled) put(ctx context.Context, k driver.Key, data []byte) error {
-	done, err := j.s.enterWrite(ctx)
-	if err != nil {
+	if err := j.s.beginWrite(ctx); err != nil {
 		return err
 	}
-	defer done()
+	defer j.s.life.leave()
 	e, err := j.find(k)
 	if err != nil {
 		return err
