@@ -113,7 +113,7 @@ func (j *journaled) get(ctx context.Context, k driver.Key) (driver.Record, error
 			e.used.Store(true)
 		}
 		if v.data != nil {
-			return v.record(k), nil
+			return e.record(k, v), nil
 		}
 		if !j.s.life.enter() { // Close waits for what reads the disk
 			return driver.Record{}, driver.ErrClosed
@@ -134,8 +134,22 @@ func (j *journaled) missing(k driver.Key) error {
 	return driver.ErrNotFound
 }
 
-func (v *version) record(k driver.Key) driver.Record {
-	return driver.Record{Key: k, Data: append(make([]byte, 0, len(v.data)), v.data...), Rev: v.rev(), ModTime: v.time()}
+// record is what a reader gets of a version.
+func (e *entry) record(k driver.Key, v *version) driver.Record {
+	r := e.rev.Load()
+	if r == nil || r.mod != v.mod || r.crc != v.crc {
+		r = &revision{v.mod, v.crc, v.rev()}
+		e.rev.Store(r)
+	}
+	return driver.Record{Key: k, Data: append([]byte(nil), v.data...), Rev: r.text, ModTime: v.time()}
+}
+
+// revision is the text of a version's revision: to make it takes as long as to
+// copy the value.
+type revision struct {
+	mod  int64
+	crc  uint32
+	text string
 }
 
 func (v *version) time() time.Time { return time.Unix(0, v.mod) }
@@ -163,7 +177,7 @@ func (j *journaled) fetch(e *entry, k driver.Key) (driver.Record, error) {
 		case !v.live():
 			return driver.Record{}, driver.ErrNotFound
 		case v.data != nil:
-			return v.record(k), nil
+			return e.record(k, v), nil
 		}
 		data, err := j.data(k, v)
 		if errors.Is(err, errSnapshotGone) && e.seen() != v { // written anew meanwhile, and v with it
@@ -177,7 +191,7 @@ func (j *journaled) fetch(e *entry, k driver.Key) (driver.Record, error) {
 		if e.cur.CompareAndSwap(v, &full) {
 			j.cache.add(e, len(data))
 		}
-		return full.record(k), nil
+		return e.record(k, &full), nil
 	}
 }
 

@@ -37,7 +37,8 @@ type entry struct {
 	// cur is the latest acknowledged version; nil while the first one is on
 	// its way. Readers go by seen.
 	cur  atomic.Pointer[version]
-	used atomic.Bool // since the cache last looked
+	used atomic.Bool              // since the cache last looked
+	rev  atomic.Pointer[revision] // of the version that was read last
 
 	// Guarded by cache.mu.
 	slot int32 // its place in the ring, from 1; 0 if it is not there

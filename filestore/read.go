@@ -87,7 +87,7 @@ func (s *Store) getOnce(k driver.Key) (driver.Record, error) {
 	case c.damaged():
 		return driver.Record{}, &driver.DamagedError{Path: s.path(file), Reason: c.reason()}
 	}
-	return driver.Record{Key: k, Data: c.data, Rev: revision(c), ModTime: c.modTime}, nil
+	return driver.Record{Key: k, Data: c.data, Rev: revisionOf(c), ModTime: c.modTime}, nil
 }
 
 // absent says what a missing file means: no value, or one whose damaged bytes
@@ -203,8 +203,8 @@ func reason(p driver.Problem, detail string) string {
 	return text
 }
 
-// revision is that of a version which was made at the file's time.
-func revision(c *content) string { return formatRev(c.modTime.UnixNano(), checksum(c.data)) }
+// revisionOf is that of a version which was made at the file's time.
+func revisionOf(c *content) string { return formatRev(c.modTime.UnixNano(), checksum(c.data)) }
 
 // path names a file to people.
 func (s *Store) path(file string) string { return path.Join(s.dir, file) }
