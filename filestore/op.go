@@ -98,9 +98,6 @@ func nextOp(b []byte) (o op, rest []byte, whole bool, err error) {
 	return o, rest, checksum(o.data) == o.crc, nil
 }
 
-// key returns the op's key, in memory of its own.
-func (o *op) key() driver.Key { return driver.Key{Entity: string(o.entity), ID: string(o.id)} }
-
 // concerns tells whether the op changes the value of k.
 func (o *op) concerns(k driver.Key) bool {
 	if string(o.entity) != k.Entity {
