@@ -90,7 +90,7 @@ func (j *journaled) write(ctx context.Context, conds []driver.Cond, ops []driver
 		switch {
 		case wait != nil:
 			j.log.Cancel(len(payload))
-			wait.Wait() //nolint:errcheck // whatever became of it, look again
+			wait.Wait() // whatever became of it, look again
 		case err != nil:
 			j.log.Cancel(len(payload))
 			return err
@@ -205,7 +205,7 @@ func (j *journaled) checkOnly(ctx context.Context, conds []driver.Cond) error {
 			i++
 			continue
 		}
-		wait.Wait() //nolint:errcheck // look again
+		wait.Wait() // whatever became of it, look again
 		i = 0
 	}
 	return nil
@@ -230,7 +230,7 @@ func (j *journaled) delete(ctx context.Context, k driver.Key) error {
 		switch {
 		case wait != nil:
 			j.log.Cancel(len(payload))
-			wait.Wait() //nolint:errcheck // look again
+			wait.Wait() // whatever became of it, look again
 		case !found:
 			j.log.Cancel(len(payload))
 			return j.deleteMarked(ctx, k)

@@ -18,7 +18,7 @@ import (
 //
 // In which order, and what a power cut leaves after each step:
 //
-//  1. new files under temporary names    the old files; temporary ones for the next sweep
+//  1. new files, beside or as spares     the old files; what is left over goes at the next opening
 //  2. their bytes made durable           the same
 //  3. renames and removals               each file old or new, whole
 //  4. those made durable                 new files; the snapshot knows the old ones
