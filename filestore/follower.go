@@ -220,7 +220,7 @@ func (s *Store) follow(ctx context.Context, verify bool, refuse func(*driver.Dam
 	if err != nil {
 		return nil, err
 	}
-	j := &journaled{s: s, stuck: map[*entry]error{}, past: s.backward}
+	j := &journaled{s: s, index: newIndex(), stuck: map[*entry]error{}, past: s.backward}
 	j.cache.limit = s.opt.Cache
 	w := &followed{j: j, l: newLoader(j), damaged: map[driver.Key]error{}}
 	if err := w.open(); err != nil {

@@ -14,25 +14,30 @@ import (
 // acknowledged version is, or the version itself. Readers find their value here
 // and not on the disk, since the files are written behind.
 type index struct {
+	table    table
 	mu       sync.RWMutex
 	entities map[string]*entity
 }
 
+func newIndex() *index { return &index{table: newTable(), entities: map[string]*entity{}} }
+
 // entity is the values of one entity.
 type entity struct {
 	name string
+	hash uint64 // of the name
 	dir  string // of its files
 
 	mu      sync.RWMutex
-	ids     map[string]*entry
-	entries []*entry // those of ids in the order in which they came, and dead ones
-	dead    int      // of entries
+	entries []*entry // in the order in which they came, and some that are out
+	out     int      // how many of entries are out
 }
 
 // entry is one value, through all its versions.
 type entry struct {
-	ent *entity
-	id  string
+	ent  *entity
+	id   string
+	hash uint64 // of both
+	out  bool   // no longer in the table; guarded by ent.mu
 
 	// cur is the latest acknowledged version; nil while the first one is on
 	// its way. Readers go by seen.
@@ -89,18 +94,7 @@ func (v *version) live() bool { return v != nil && v.kind == opPut }
 func (e *entry) key() driver.Key { return driver.Key{Entity: e.ent.name, ID: e.id} }
 
 // find returns the entry of a key, nil if there is none.
-func (x *index) find(k driver.Key) *entry {
-	x.mu.RLock()
-	ent := x.entities[k.Entity]
-	x.mu.RUnlock()
-	if ent == nil {
-		return nil
-	}
-	ent.mu.RLock()
-	e := ent.ids[k.ID]
-	ent.mu.RUnlock()
-	return e
-}
+func (x *index) find(k driver.Key) *entry { return x.table.find(k.Entity, k.ID) }
 
 // entity returns the entity of a name, nil if there is none.
 func (x *index) entity(name string) *entity {
@@ -114,40 +108,48 @@ func (x *index) entity(name string) *entity {
 func (x *index) add(k driver.Key, dir func() string) *entry {
 	ent := x.entity(k.Entity)
 	if ent == nil {
-		x.mu.Lock()
-		if ent = x.entities[k.Entity]; ent == nil {
-			if x.entities == nil {
-				x.entities = map[string]*entity{}
-			}
-			name := strings.Clone(k.Entity) // the caller's may be part of something large
-			ent = &entity{name: name, dir: dir(), ids: map[string]*entry{}}
-			x.entities[name] = ent
-		}
-		x.mu.Unlock()
+		ent = x.addEntity(k.Entity, dir)
 	}
+	x.table.mu.Lock()
+	defer x.table.mu.Unlock()
+	if e := x.table.find(ent.name, k.ID); e != nil {
+		return e
+	}
+	e := &entry{ent: ent, id: strings.Clone(k.ID)} // the caller's may be part of something large
 	ent.mu.Lock()
-	defer ent.mu.Unlock()
-	e := ent.ids[k.ID]
-	if e == nil {
-		e = &entry{ent: ent, id: strings.Clone(k.ID)}
-		ent.ids[e.id] = e
-		ent.entries = append(ent.entries, e)
-	}
+	ent.entries = append(ent.entries, e)
+	ent.mu.Unlock()
+	x.table.add(e)
 	return e
+}
+
+func (x *index) addEntity(name string, dir func() string) *entity {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	ent := x.entities[name]
+	if ent == nil {
+		name = strings.Clone(name)
+		ent = &entity{name: name, hash: x.table.of(name), dir: dir()}
+		x.entities[name] = ent
+	}
+	return ent
 }
 
 // drop takes an entry out. The caller holds journaled.order and has set dead.
 func (x *index) drop(e *entry) {
+	x.table.mu.Lock()
+	x.table.drop(e)
+	x.table.mu.Unlock()
 	ent := e.ent
 	ent.mu.Lock()
 	defer ent.mu.Unlock()
-	if ent.ids[e.id] != e {
+	if e.out {
 		return
 	}
-	delete(ent.ids, e.id)
-	if ent.dead++; ent.dead > len(ent.entries)/2 {
-		ent.entries = slices.DeleteFunc(slices.Clone(ent.entries), func(e *entry) bool { return ent.ids[e.id] != e })
-		ent.dead = 0
+	e.out = true
+	if ent.out++; ent.out > len(ent.entries)/2 {
+		ent.entries = slices.DeleteFunc(slices.Clone(ent.entries), func(e *entry) bool { return e.out })
+		ent.out = 0
 	}
 }
 
@@ -156,9 +158,9 @@ func (x *index) drop(e *entry) {
 func (ent *entity) list() []*entry {
 	ent.mu.RLock()
 	defer ent.mu.RUnlock()
-	all := make([]*entry, 0, len(ent.ids))
+	all := make([]*entry, 0, len(ent.entries)-ent.out)
 	for _, e := range ent.entries {
-		if ent.dead == 0 || ent.ids[e.id] == e {
+		if !e.out {
 			all = append(all, e)
 		}
 	}

@@ -30,7 +30,7 @@ const (
 type journaled struct {
 	s     *Store
 	log   *journal.Journal
-	index index
+	index *index
 	cache cache
 	past  backward // what the journal still has
 

@@ -68,7 +68,7 @@ func (l *loader) entry(entity, id []byte) (*entry, error) {
 			return l.newEntry(driver.Key{Entity: string(entity), ID: string(id)})
 		}
 	}
-	if e := l.last.ids[string(id)]; e != nil {
+	if e := l.j.index.table.findIn(l.last, id); e != nil {
 		return e, nil
 	}
 	k := driver.Key{Entity: l.last.name, ID: string(id)}
@@ -326,7 +326,7 @@ func (l *loader) forget(cause error) {
 
 // reset empties the index.
 func (l *loader) reset() {
-	l.j.index, l.last, l.j.cache = index{}, nil, cache{limit: l.j.cache.limit}
+	l.j.index, l.last, l.j.cache = newIndex(), nil, cache{limit: l.j.cache.limit}
 	clear(l.suspects)
 }
 

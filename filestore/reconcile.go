@@ -126,14 +126,8 @@ func splitTwins(odd []*sighting) (single []*sighting, twins []found) {
 
 // compare sorts what was found by what it means, reading what must be read.
 func (r *reconciliation) compare(ctx context.Context, files []*sighting) error {
-	var ent *entity
 	for _, f := range files {
-		if ent == nil || ent.name != f.key.Entity {
-			ent = r.l.j.index.entity(f.key.Entity)
-		}
-		if ent != nil {
-			f.e = ent.ids[f.key.ID]
-		}
+		f.e = r.l.j.index.find(f.key)
 		r.sort(f)
 	}
 	if err := r.readAll(ctx); err != nil {

@@ -19,7 +19,7 @@ func (s *Store) openJournal(ctx context.Context) (*journaled, driver.Report, err
 			return nil, driver.Report{}, s.explainOpen(err)
 		}
 	}
-	j := &journaled{s: s, stuck: map[*entry]error{}}
+	j := &journaled{s: s, index: newIndex(), stuck: map[*entry]error{}}
 	j.cache.limit, j.folds.needed = s.opt.Cache, s.caseBlind
 	j.behind.init(min(s.opt.HistorySize/4*3, maxBacklog))
 	j.opening.Store(true)
