@@ -51,15 +51,16 @@ func (b *batch) stamp(salt uint32, base uint64) {
 
 // Flush is one write to the disk and the records that share it.
 type Flush struct {
+	in   *intake // nil if it has failed before it began
 	done chan struct{}
 	err  error
 }
 
-func newFlush() *Flush { return &Flush{done: make(chan struct{})} }
+func newFlush(in *intake) *Flush { return &Flush{in: in, done: make(chan struct{})} }
 
 // failedFlush returns a flush that has failed before it began.
 func failedFlush(err error) *Flush {
-	f := newFlush()
+	f := newFlush(nil)
 	f.resolve(err)
 	return f
 }
@@ -71,8 +72,13 @@ func (f *Flush) resolve(err error) {
 
 // Wait blocks until the records are durable, and returns nil, or until they are
 // known to have failed, and returns why: a [*FlushError], which is final for the
-// journal; or an error of this flush alone, such as ENOSPC or [ErrFull].
+// journal; or an error of this flush alone, such as ENOSPC or [ErrFull]. It may
+// carry out the flush itself, so the functions of [Options] are called with
+// whatever locks its caller holds.
 func (f *Flush) Wait() error {
+	if f.in != nil && f.in.vacant.Load() && !f.Resolved() && f.in.lead() {
+		f.in.led()
+	}
 	<-f.done
 	return f.err
 }

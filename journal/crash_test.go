@@ -277,6 +277,7 @@ func groupInFlight(t *testing.T) (during, after *disk) {
 	g.hold(true)
 	must(t, j.Reserve(ctx, 1000))
 	first, _ := j.Enqueue(payload(4, 1000), epoch, nil)
+	begin(first)
 	<-g.shut
 	var f *journal.Flush
 	for seq := uint64(5); seq <= 12; seq++ {

@@ -63,6 +63,7 @@ func TestGroupCommit(t *testing.T) {
 		return f
 	}
 	first := enqueue(2)
+	begin(first)
 	<-g.shut
 	writes, syncs := fsys.Calls(faultfs.OpWriteAt), fsys.Calls(faultfs.OpSync)
 	var group []*journal.Flush
@@ -108,6 +109,7 @@ func TestFailedFlush(t *testing.T) {
 		g.hold(true)
 		must(t, j.Reserve(ctx, 100))
 		first, _ := j.Enqueue(payload(9, 100), epoch, 1)
+		begin(first)
 		<-g.shut
 		must(t, j.Reserve(ctx, 100))
 		second, _ := j.Enqueue(payload(9, 100), epoch, 2)

@@ -216,3 +216,6 @@ func seeded(t testing.TB) *rand.Rand {
 	t.Logf("JOURNAL_SEED=%d", seed)
 	return rand.New(rand.NewPCG(seed, 1))
 }
+
+// begin makes somebody wait for a flush, and so carry it out.
+func begin(f *journal.Flush) { go f.Wait() }

@@ -1,14 +1,30 @@
 package journal
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
-// intake gives numbers to records and gathers them in batches, of which the
-// committer takes one at a time. While one is being flushed the next one fills.
+// intake gives numbers to records and gathers them in batches, which are
+// committed one at a time. While one is being flushed the next one fills.
+//
+// Who commits: a record that finds nothing under way makes its batch vacant, and
+// the first who waits for it leads: it commits the batch itself, without a
+// switch to another goroutine. What has come meanwhile it hands to the
+// committer, which goes on until nothing is left.
 type intake struct {
-	maxBytes int64 // of a batch, single records aside
+	maxBytes int64  // of a batch, single records aside
+	led      func() // commits the batch that take returns, then hands over
+
+	// vacant says that there is a batch that nobody commits yet. Whoever takes
+	// it from true to false has to.
+	vacant atomic.Bool
+	crowd  atomic.Bool // the last batch was of several records
 
 	mu     sync.Mutex
-	filled sync.Cond // there is a batch, or an end
+	handed sync.Cond // the committer is to go on, or there is an end
+	yours  bool      // the committer is to go on
+	busy   bool      // a batch is being committed, or vacant, or handed over
 	full   []*batch  // complete, oldest first
 	open   *batch    // takes records; nil if none waits
 	next   uint64    // the next record's number
@@ -38,7 +54,10 @@ func (in *intake) add(payload []byte, t int64, item any) (*Flush, uint64, error)
 	if b == nil {
 		b = in.fresh()
 		in.open = b
-		in.filled.Signal()
+		if !in.busy {
+			in.busy = true
+			in.vacant.Store(true)
+		}
 	}
 	seq := in.next
 	in.next, in.begun = seq+1, true
@@ -52,17 +71,22 @@ func (in *intake) fresh() *batch {
 	if n := len(in.free); n > 0 {
 		b, in.free = in.free[n-1], in.free[:n-1]
 	}
-	b.first, b.flush = in.next, newFlush()
+	b.first, b.flush = in.next, newFlush(in)
 	return b
 }
 
-// take waits for a batch and returns it; nil at the end, when no more will come.
+// lead tells whether the caller is to commit the batch that take returns.
+func (in *intake) lead() bool { return in.vacant.Load() && in.vacant.CompareAndSwap(true, false) }
+
+// take returns the next batch, for the one who is to commit it.
 func (in *intake) take() *batch {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	for len(in.full) == 0 && in.open == nil && in.err == nil {
-		in.filled.Wait()
-	}
+	return in.pop()
+}
+
+// pop removes the oldest batch; nil if there is none. The caller holds mu.
+func (in *intake) pop() *batch {
 	if len(in.full) > 0 {
 		b := in.full[0]
 		in.full = in.full[1:]
@@ -70,7 +94,43 @@ func (in *intake) take() *batch {
 	}
 	b := in.open
 	in.open = nil
+	if b != nil {
+		in.crowd.Store(len(b.items) > 1)
+	}
 	return b
+}
+
+// handOver ends a lead: what has come meanwhile is for the committer.
+func (in *intake) handOver() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.busy = in.open != nil || len(in.full) > 0; in.busy {
+		in.yours = true
+	}
+	if in.busy || in.err != nil {
+		in.handed.Signal()
+	}
+}
+
+// wait is for the committer: it returns the next batch once one has been handed
+// over, and goes on with those that come meanwhile; nil at the end, when no more
+// will come and no one else commits.
+func (in *intake) wait() *batch {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.yours {
+		if b := in.pop(); b != nil {
+			return b
+		}
+		in.yours, in.busy = false, false
+	}
+	for !in.yours {
+		if in.err != nil && !in.busy {
+			return nil
+		}
+		in.handed.Wait()
+	}
+	return in.pop()
 }
 
 // recycle keeps the memory of a batch for another one.
@@ -95,5 +155,8 @@ func (in *intake) stop(err error) {
 	if in.err == nil {
 		in.err = err
 	}
-	in.filled.Signal()
+	if in.lead() { // of which nobody has waited
+		in.yours = true
+	}
+	in.handed.Signal()
 }

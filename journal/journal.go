@@ -12,8 +12,9 @@ import (
 // Journal is a journal that is open for writing.
 //
 // Concurrency: all methods may be called from many goroutines. It owns two: the
-// committer, which writes and flushes, and one that prepares the next segment.
-// Close waits for both.
+// committer, which writes and flushes when records come faster than the disk
+// takes them (else who waits for a record does it, see [Flush.Wait]), and one
+// that prepares the next segment. Close waits for both.
 type Journal struct {
 	fsys vfs.FS
 	dir  string
@@ -52,14 +53,15 @@ func newJournal(fsys vfs.FS, dir string, opt Options, sv *survey) *Journal {
 		chain: sv.chain, spares: sv.spares, bad: sv.bad, slot: sv.slot, number: sv.number,
 	}
 	j.in.maxBytes = opt.MaxSegment - dataStart - recordHeader
-	j.in.filled.L = &j.in.mu
+	j.in.handed.L = &j.in.mu
+	j.in.led = j.lead
 	j.queue.limit = opt.Queue
 	return j
 }
 
 func (j *Journal) start() {
 	j.work.Go(func() {
-		for b := j.in.take(); b != nil; b = j.in.take() {
+		for b := j.in.wait(); b != nil; b = j.in.wait() {
 			j.commit(b)
 			runtime.Gosched() // whom this flush woke may join the next one
 		}
@@ -97,7 +99,8 @@ func (j *Journal) Cancel(n int) { j.queue.give(n) }
 // The order of calls is the order of records.
 //
 // From here on the record cannot be withdrawn: the outcome is what Wait of the
-// flush says, and a caller that gives up earlier does not know it. Numbers
+// flush says. Somebody must call that: if nothing else is under way, it is the
+// caller of Wait who writes and flushes. Numbers
 // follow each other; those of records that fail are never used again. Once the
 // journal has failed or is closed, the flush is resolved with that error and the
 // number is 0.
@@ -112,6 +115,15 @@ func (j *Journal) Enqueue(payload []byte, t int64, item any) (*Flush, uint64) {
 	}
 	j.queue.give(len(payload))
 	return failedFlush(err), 0
+}
+
+// lead commits a batch on the goroutine of one who waits for it.
+func (j *Journal) lead() {
+	if j.in.crowd.Load() {
+		runtime.Gosched() // who is about to add a record may join
+	}
+	j.commit(j.in.take())
+	j.in.handOver()
 }
 
 // Append is Reserve, Enqueue and Wait. ctx counts until the record is in the

@@ -92,6 +92,32 @@ func TestManyWriters(t *testing.T) {
 	l.wantSeqs(t, 200, upTo(1, 800)...)
 }
 
+// Who waits for a late record carries out the earlier ones, too, though nobody
+// waits for them.
+func TestLead(t *testing.T) {
+	o := small()
+	o.MaxSize = 1 << 20
+	j, fsys, _ := fresh(t, o)
+	var flushes []*journal.Flush
+	for i := range uint64(40) { // several batches of at most a segment each
+		must(t, j.Reserve(ctx, 1000))
+		f, _ := j.Enqueue(payload(i+1, 1000), epoch, nil)
+		flushes = append(flushes, f)
+	}
+	if flushes[0] == flushes[39] || flushes[0].Resolved() {
+		t.Fatal("nothing to lead")
+	}
+	must(t, flushes[39].Wait())
+	for i, f := range flushes {
+		if !f.Resolved() {
+			t.Errorf("record %d is behind", i+1)
+		}
+	}
+	must(t, j.Close())
+	_, l := open(t, fsys, o)
+	l.wantSeqs(t, 1000, upTo(1, 40)...)
+}
+
 func TestClose(t *testing.T) {
 	j, fsys, _ := fresh(t, nil)
 	var flushes []*journal.Flush

@@ -33,7 +33,7 @@ type Options struct {
 	// Now is the clock that MaxAge goes by. Default time.Now.
 	Now func() time.Time
 
-	// Committed is called once per flush, on the committer's goroutine, with the
+	// Committed is called once per flush, on the goroutine that carries it out, with the
 	// items in the order of their sequence numbers: after they are durable and
 	// before their Wait returns. The slice is valid during the call. It must
 	// not wait for a later flush.
@@ -43,7 +43,7 @@ type Options struct {
 	// be acknowledged.
 	Failed func(items []any, err error)
 
-	// MakeRoom is called on the committer's goroutine when no segment can be had
+	// MakeRoom is called on the goroutine that carries out a flush when no segment can be had
 	// without overwriting what is not released. It must call Release, or return
 	// an error, which fails the batch at hand and nothing else. It must not
 	// wait for a flush. Nil: the batch fails with [ErrFull].

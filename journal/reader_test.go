@@ -128,6 +128,7 @@ func TestReaderSeesNoUnacknowledged(t *testing.T) {
 	for i := range uint64(3) {
 		must(t, j.Reserve(ctx, 100))
 		f, _ := j.Enqueue(payload(i+2, 100), epoch, nil)
+		begin(f)
 		<-stop
 		l := &told{}
 		last, err := r.Read(0, l.record)

@@ -36,6 +36,7 @@ func inFlight(t *testing.T, second bool) *disk {
 	}
 	for seq := uint64(1); seq <= 7; seq++ {
 		f := enqueue(seq)
+		begin(f)
 		<-stop
 		if seq == 7 {
 			for more := seq + 1; more <= 10; more++ {
@@ -155,6 +156,7 @@ func TestFailedWriteStaysAway(t *testing.T) {
 		g.hold(true)
 		must(t, j.Reserve(ctx, 100))
 		first, _ := j.Enqueue(payload(3, 100), epoch, nil)
+		begin(first)
 		<-g.shut
 		var f *journal.Flush
 		for seq := uint64(4); seq <= 7; seq++ {
