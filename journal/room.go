@@ -77,7 +77,7 @@ func (j *Journal) putBack(s *segment) {
 func (j *Journal) acquire(n int64, yield bool) (*segment, error) {
 	for {
 		if s := j.spare(n); s != nil {
-			return s, j.syncName(s)
+			return s, j.makeSure(s)
 		}
 		if gone, err := j.giveUpAged(n); gone || err != nil {
 			if err != nil {
@@ -126,12 +126,20 @@ func (j *Journal) spare(n int64) *segment {
 	return best
 }
 
-// syncName makes a spare's name durable if that is not known: its creator may
-// have been killed before it could, and a power cut would take the file with
-// everything that will have been acknowledged in it.
-func (j *Journal) syncName(s *segment) error {
+// makeSure makes durable what a spare segment that was found at the opening looks
+// like: whoever created it or gave it up may have been killed before the flush.
+// A power cut would take a name that is not durable with everything that will
+// have been acknowledged in the file; and if it took the header that calls the
+// segment spare, the records that were overwritten would be missed, and called
+// damage.
+func (j *Journal) makeSure(s *segment) error {
 	if !s.unsynced {
 		return nil
+	}
+	if s.head.number > 0 { // given up; a new one was flushed before it got its name
+		if err := s.rewriteHeader(j.fsys, j.dir); err != nil {
+			return j.finally(err)
+		}
 	}
 	if err := j.fsys.SyncDir(j.dir); err != nil {
 		return j.finally(flushError(err))

@@ -31,8 +31,8 @@ type segment struct {
 	frozen bool  // not to be written to again: damaged, sealed, or cut off
 	sealAt int64 // where a frozen segment's mark stands; 0 if it has none
 
-	// unsynced says that the name may not be durable: whoever created the file
-	// may have been killed before the directory was synced.
+	// unsynced says that name and header may not be durable: the file was found
+	// when the journal was opened (see [Journal.makeSure]).
 	unsynced bool
 }
 
@@ -158,6 +158,20 @@ func (s *segment) retire(fsys vfs.FS, dir string) (header, error) {
 		return h, &FlushError{Err: err}
 	}
 	return h, nil
+}
+
+// rewriteHeader makes the header that counts durable. It is written again, not
+// only flushed: had a flush failed before, its page would count as clean.
+func (s *segment) rewriteHeader(fsys vfs.FS, dir string) error {
+	f, err := fsys.OpenFile(path.Join(dir, s.name), os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.WriteAt(s.head.bytes(), int64(s.place)*headerPlace); err != nil {
+		return err
+	}
+	return flushError(vfs.Datasync(f))
 }
 
 // walk opens the segment's file for reading and returns a walker over it. The
