@@ -125,4 +125,3 @@ func TestRenameWithoutFileSync(t *testing.T) {
 	}
 	wantOutcomes(t, d, crashfs.Ext4, []string{"a"}, "", "\x00\x00\x00\x00", "new!")
 }
-
