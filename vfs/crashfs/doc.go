@@ -27,9 +27,10 @@
 //     within one directory is one change. Between two directories it is two,
 //     one in each, and syncing one directory settles that half alone: the file
 //     may be found under both names, or under none;
-//   - a write: kept, lost, all zeros, torn (its beginning is there and its end
-//     is not, or the other way round: at a byte, at half, at each 4 KiB), or,
-//     where it made the file grow, the bytes that the blocks held before;
+//   - a write: kept, lost, or torn (its beginning is there and its end is not,
+//     or the other way round: at a byte, at half, at each 4 KiB); and where it
+//     made the file grow, all zeros, zeros from where it is torn, or the bytes
+//     that the blocks held before;
 //   - a change of size, of mode, of modification time: kept or lost.
 //
 // Of up to 8 pending changes every subset is a state; of more, each alone, all
@@ -43,7 +44,9 @@
 //
 // # What it does not do
 //
-// What was synced stays: the disk honours flush, and does not rot. A write to
-// one file touches no other. There are no symbolic links and no hard links
+// What was synced stays: the disk honours flush, and does not rot. A write over
+// synced bytes leaves each of them old or new, never something else, and does not
+// touch its neighbours (what SQLite calls powersafe overwrite, and ext4, XFS and
+// the disks people buy give); a write to one file touches no other. There are no symbolic links and no hard links
 // (but those that a crash in a rename between directories leaves).
 package crashfs

@@ -96,7 +96,7 @@ func (o outcome) describe(ch *change) string {
 // combined with other changes in fewer ways, since they are many.
 func (ch *change) variants(m Model, rnd *rand.Rand) (few, wide []outcome) {
 	n := ch.call.Size
-	if m == Strict || ch.grows {
+	if ch.grows {
 		few = append(few, outcome{fate: zeroed})
 	}
 	if m == Strict && ch.grows {

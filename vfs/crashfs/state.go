@@ -153,7 +153,7 @@ func (b *builder) settle(ino uint64, safe body, at []int) body {
 		case b.from.model == Ext4:
 			safe.content = ch.pages(safe.content, cached, durable, o)
 		default:
-			safe.content = ch.torn(safe.content, o, func(n int64) bytesOf { return b.stale(ino, ch.call.Off, n) })
+			safe.content = ch.torn(safe.content, durable, o, func(off, n int64) bytesOf { return b.stale(ino, off, n) })
 		}
 		if o.fate != lost && ch.kind == kindData {
 			safe.mtime, safe.ctime = ch.call.now, ch.call.now
@@ -162,20 +162,23 @@ func (b *builder) settle(ino uint64, safe body, at []int) body {
 	return safe
 }
 
-// torn makes a part of a write, by the byte.
-func (ch *change) torn(c content, o outcome, old func(n int64) bytesOf) content {
-	off, n, data := ch.call.Off, ch.call.Size, ch.call.data
+// torn makes a part of a write, by the byte. Up to durable the file had bytes
+// before, which a write leaves alone where it does not reach them.
+func (ch *change) torn(c content, durable int64, o outcome, old func(off, n int64) bytesOf) content {
+	off, end, data := ch.call.Off, ch.call.Off+ch.call.Size, ch.call.data
+	fresh := func(from int64) int64 { return min(max(from, durable), end) }
 	switch o.fate {
 	case zeroed:
-		return c.write(off, zeros(n))
+		return c.write(fresh(off), zeros(end-fresh(off)))
 	case stale:
-		return c.write(off, old(n))
+		return c.write(fresh(off), old(fresh(off), end-fresh(off)))
 	case head:
 		return c.write(off, data.cut(0, o.at))
 	case padded:
-		return c.write(off, data.cut(0, o.at)).write(off+o.at, zeros(n-o.at))
+		from := fresh(off + o.at)
+		return c.write(off, data.cut(0, o.at)).write(from, zeros(end-from))
 	case tail:
-		return c.write(off+o.at, data.cut(o.at, n))
+		return c.write(off+o.at, data.cut(o.at, ch.call.Size))
 	}
 	return c.write(off, data)
 }

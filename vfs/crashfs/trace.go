@@ -117,3 +117,15 @@ func (p *Point) String() string {
 	}
 	return fmt.Sprintf("after call %d (%s)", p.number(), p.call)
 }
+
+// Trace is the record that the point is in.
+func (p *Point) Trace() *Trace { return p.trace }
+
+// Models lists by which models states can be enumerated: all, or, of a disk that
+// was killed, the one by which its changes are pending.
+func (t *Trace) Models() []Model {
+	if t.base.model != 0 {
+		return []Model{t.base.model}
+	}
+	return Models()
+}

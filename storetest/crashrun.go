@@ -1,0 +1,191 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/holdfast-go/holdfast/driver"
+	"github.com/holdfast-go/holdfast/vfs"
+	"github.com/holdfast-go/holdfast/vfs/crashfs"
+)
+
+// crashRun is one protocol on its way.
+type crashRun struct {
+	*testing.T
+	CrashOptions
+	open     func(ctx context.Context, fsys vfs.FS) (driver.Store, error)
+	protocol Protocol
+
+	skipped  string
+	exact    bool
+	trace    *crashfs.Trace
+	before   []any // marks of what was done before the record
+	touched  []driver.Key
+	evidence [][]byte
+
+	known  map[uint64]*recovered // what came of each disk
+	kinds  map[string]bool       // kinds of recoveries that were crashed
+	failed int
+}
+
+// maxFailures is after how many a protocol gives up.
+const maxFailures = 3
+
+// record runs the workload.
+func (r *crashRun) record(t *testing.T) {
+	w := &Workload{T: t, r: r, disk: crashfs.New(&crashfs.Options{Without: r.Without})}
+	wrap := r.Wrap
+	r.Wrap = nil // what is prepared does not fail
+	w.Open()
+	r.exact = exactBytes(w.store)
+	if needs := r.protocol.Needs; needs != nil && !needs(w.store) {
+		r.skipped = "the backend cannot do this"
+	} else if r.protocol.Before != nil {
+		r.protocol.Before(w)
+	}
+	w.Close()
+	for p := range w.disk.Trace().Points(crashfs.Strict) {
+		r.before = p.Marks()
+	}
+	if r.protocol.Before == nil {
+		w.disk = crashfs.New(&crashfs.Options{Without: r.Without}) // crashed from the first call on
+	} else {
+		w.disk = w.disk.Settled(&crashfs.Options{Without: r.Without})
+	}
+	if r.Wrap = wrap; r.skipped != "" {
+		return
+	}
+	r.protocol.Run(w)
+	if w.store != nil {
+		r.kill(w.store)
+	}
+	r.trace, r.touched, r.evidence = w.disk.Trace(), w.touched, w.evidence
+}
+
+func (r *crashRun) kill(s driver.Store) {
+	switch c, ok := s.(io.Closer); {
+	case r.Kill != nil:
+		r.Kill(s)
+	case ok:
+		c.Close()
+	}
+}
+
+// crashAll judges every state of the record.
+func (r *crashRun) crashAll() {
+	r.Tally.add(func(f *CrashFigures) { f.Protocols++; f.Models = max(f.Models, len(r.Models)) })
+	for _, m := range r.Models {
+		for p := range r.trace.Points(m) {
+			if r.failed >= maxFailures {
+				return
+			}
+			synctest.Test(r.T, func(t *testing.T) {
+				time.Sleep(24 * time.Hour) // it is later now
+				r.crashAt(t, p)
+			})
+		}
+	}
+	r.Tally.add(func(f *CrashFigures) { f.Calls += len(r.trace.Calls()) })
+}
+
+// sampling is how states are chosen.
+func (r *crashRun) sampling() *crashfs.Sampling {
+	return &crashfs.Sampling{Seed: r.Seed, Subsets: r.Subsets, Skip: r.Skip}
+}
+
+// crashAt judges the states of one moment.
+func (r *crashRun) crashAt(t *testing.T, p *crashfs.Point) {
+	h := historyOf(append(r.before[:len(r.before):len(r.before)], p.Marks()...), r.unsure)
+	for s := range p.States(r.sampling()) {
+		disk, hash := s.Open(&crashfs.Options{Without: r.Without})
+		if hash%uint64(r.Share) != r.Seed%uint64(r.Share) {
+			continue
+		}
+		rec := r.known[hash]
+		if rec == nil || s.Killed() { // what a killed process has left pending differs, though the disk looks the same
+			r.Tally.state(hash, s.Killed(), false)
+			rec = r.recover(t, disk, hash)
+			rec.second = r.crashRecovery(t, rec, s.Killed())
+			if !s.Killed() {
+				r.known[hash] = rec
+			}
+		}
+		r.judge(h, rec, s, nil)
+		for i := range rec.second {
+			r.judge(h, rec.second[i].recovered, s, &rec.second[i].state)
+		}
+		if r.failed >= maxFailures {
+			return
+		}
+	}
+}
+
+// unsure tells of errors after which nobody knows.
+func (r *crashRun) unsure(err error) bool { return errors.Is(err, driver.ErrStopped) }
+
+// judge reports what is wrong with a state.
+func (r *crashRun) judge(h *history, rec *recovered, s crashfs.State, second *crashfs.State) {
+	r.Tally.add(func(f *CrashFigures) { f.Verdicts++ })
+	v := rec.verdict
+	if v == nil {
+		v = h.judge(rec.seen)
+	}
+	if v == nil {
+		return
+	}
+	r.failed++
+	r.Tally.add(func(f *CrashFigures) { f.Failed++ })
+	where := fmt.Sprintf("state %s: %s", s.Key(), s)
+	record := r.trace.String()
+	if second != nil {
+		where += fmt.Sprintf("\nthen, in the recovery, state %s: %s", second.Key(), *second)
+		record += "recovery:\n" + second.Point().Trace().String()
+	}
+	r.Errorf("%v\n%s\nseed %d; the record:\n%s", v, where, r.Seed, record)
+}
+
+// secondCrash is what a crash in a recovery left.
+type secondCrash struct {
+	state crashfs.State
+	*recovered
+}
+
+// crashRecovery crashes a recovery after each of its calls, if it is of a new
+// kind, and recovers what that leaves.
+func (r *crashRun) crashRecovery(t *testing.T, first *recovered, killed bool) []secondCrash {
+	trace := first.trace
+	if first.verdict != nil {
+		return nil
+	}
+	kind := fmt.Sprintln("killed:", killed) + kindOf(trace)
+	if r.kinds[kind] || len(r.kinds) >= r.Recoveries {
+		return nil
+	}
+	r.kinds[kind] = true
+	var all []secondCrash
+	done := map[uint64]bool{}
+	for _, m := range trace.Models() {
+		for p := range trace.Points(m) {
+			for s := range p.States(r.sampling()) {
+				disk, hash := s.Open(&crashfs.Options{Without: r.Without})
+				if done[hash] || hash%uint64(r.Share) != r.Seed%uint64(r.Share) {
+					continue
+				}
+				done[hash] = true
+				rec := r.known[hash]
+				if rec == nil {
+					r.Tally.state(hash, false, true)
+					rec = r.recover(t, disk, hash)
+					r.known[hash] = rec
+				}
+				all = append(all, secondCrash{s, rec})
+			}
+		}
+	}
+	return all
+}
