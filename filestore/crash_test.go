@@ -32,7 +32,7 @@ func TestCrash(t *testing.T) {
 	t.Run("protocols", func(t *testing.T) {
 		for _, mode := range []filestore.Mode{filestore.Off, filestore.On} {
 			t.Run("journal "+string(mode), func(t *testing.T) {
-				storetest.RunCrash(t, opener(filestore.Options{Journal: mode}), &storetest.CrashOptions{Kill: kill, Skip: isLock, Tally: tally})
+				storetest.RunCrash(t, opener(filestore.Small(filestore.Options{Journal: mode}, 12<<10)), &storetest.CrashOptions{Kill: kill, Skip: isLock, Tally: tally})
 			})
 		}
 	})

@@ -374,11 +374,16 @@ type snapReader struct {
 	detached bool
 }
 
-// chunk is how much is read at once.
-const chunk = 1 << 20
+// chunk is how much is read at once. A small snapshot takes less: the first read
+// is of firstChunk, each further one of twice as much.
+const (
+	chunk      = 1 << 20
+	firstChunk = 16 << 10
+)
 
 func (r *snapReader) read() error {
-	buf, off, at := make([]byte, 0, 2*chunk), int64(snapHead), 0
+	var buf []byte
+	off, at, step := int64(snapHead), 0, firstChunk
 	for {
 		if r.limit > 0 && off >= r.limit {
 			return nil
@@ -394,7 +399,8 @@ func (r *snapReader) read() error {
 		}
 		if need == 0 || need > len(buf)-at {
 			rest := copy(buf, buf[at:])
-			want := max(chunk, need)
+			want := max(step, need)
+			step = min(2*step, chunk)
 			buf = slices.Grow(buf[:rest], want)[:rest+want]
 			got, err := r.n.file.ReadAt(buf[rest:], off+int64(rest))
 			if err != nil && err != io.EOF {
@@ -437,13 +443,14 @@ func (r *snapReader) take(e *snapEntry, end int64) error {
 // while it was written, or damage. It is damage if a commit follows; unless the
 // owner has written both since off was read: then again is true.
 func (r *snapReader) broken(off int64) (again bool, err error) {
-	buf := make([]byte, chunk+entryHead)
-	for at := off; ; at += chunk {
+	const step = 64 << 10
+	buf := make([]byte, step+entryHead)
+	for at := off; ; at += step {
 		got, err := r.n.file.ReadAt(buf, at)
 		if err != nil && err != io.EOF {
 			return false, err
 		}
-		for i := 0; i+entryHead <= got && i < chunk; i += 8 {
+		for i := 0; i+entryHead <= got && i < step; i += 8 {
 			if entryKind(buf[i+16]) != entryCommit {
 				continue
 			}
@@ -455,7 +462,7 @@ func (r *snapReader) broken(off int64) (again bool, err error) {
 				return false, nil
 			}
 		}
-		if got < chunk {
+		if got < step {
 			return false, nil
 		}
 	}

@@ -103,7 +103,7 @@ func (o *opening) readLog() (err error) {
 	}
 	j.snap.Store(o.l.snap)
 	opt := &journal.Options{
-		MaxSize: j.s.opt.HistorySize, MinSegment: minSegment, MaxSegment: min(maxSegment, j.s.opt.HistorySize/2),
+		MaxSize: j.s.opt.HistorySize, MinSegment: j.s.opt.segment, MaxSegment: min(maxSegment, j.s.opt.HistorySize/2),
 		MaxAge: j.s.opt.HistoryAge, Logger: j.s.log,
 		Committed: j.committed, Failed: j.refused, MakeRoom: j.makeRoom,
 	}
