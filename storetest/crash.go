@@ -50,7 +50,8 @@ type CrashOptions struct {
 	Recoveries int
 
 	// Share judges one of so many states only, chosen by the seed, for those
-	// who have less time. Default 1: all.
+	// who have less time. Default 1, all; under the race detector and with
+	// -short 16.
 	Share int
 
 	// Seed replays a run that failed. 0: a random one. It is logged in any
@@ -141,6 +142,11 @@ func (o *CrashOptions) complete() CrashOptions {
 	if opt.Tally == nil {
 		opt.Tally = &CrashTally{}
 	}
-	opt.Share = max(opt.Share, 1)
+	if opt.Share <= 0 {
+		opt.Share = 1
+		if raceDetector || testing.Short() {
+			opt.Share = 16
+		}
+	}
 	return opt
 }

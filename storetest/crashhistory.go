@@ -40,6 +40,11 @@ type (
 	}
 )
 
+// died is what the record is marked with when the process has been killed.
+type died struct{}
+
+func (died) String() string { return "killed" }
+
 func (b begun) String() string { return "begun: " + b.op.what }
 
 func (e ended) String() string {
@@ -83,6 +88,10 @@ func historyOf(marks []any, unsure func(error) bool) *history {
 				e.end, e.optional = i, false
 			case !unsure(m.err):
 				gone[m.op] = true // it failed, and has changed nothing
+			}
+		case died:
+			for j := range h.events { // what was under way happened before that, or never
+				h.events[j].end = min(h.events[j].end, i)
 			}
 		}
 	}

@@ -120,7 +120,7 @@ func (r *crashRun) reopen(t *testing.T, disk *crashfs.Disk) (map[driver.Key]foun
 	if err != nil {
 		return nil, nil, &verdict{Unrecovered, err.Error()}
 	}
-	seen, v := r.read(t.Context(), s)
+	seen, v := r.read(t.Context(), s, r.touched)
 	if v != nil {
 		r.kill(s)
 		return nil, nil, v
@@ -129,9 +129,9 @@ func (r *crashRun) reopen(t *testing.T, disk *crashfs.Disk) (map[driver.Key]foun
 }
 
 // read asks for all keys, and compares with the listings.
-func (r *crashRun) read(ctx context.Context, s driver.Store) (map[driver.Key]found, *verdict) {
+func (r *crashRun) read(ctx context.Context, s driver.Store, touched []driver.Key) (map[driver.Key]found, *verdict) {
 	seen := map[driver.Key]found{}
-	keys := slices.Clone(r.touched)
+	keys := slices.Clone(touched)
 	listed := map[driver.Key]bool{}
 	l, lists := s.(driver.Lister)
 	if lists {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,8 +79,8 @@ func (r *crashRun) kill(s driver.Store) {
 
 // crashAll judges every state of the record.
 func (r *crashRun) crashAll() {
-	r.Tally.add(func(f *CrashFigures) { f.Protocols++; f.Models = max(f.Models, len(r.Models)) })
-	for _, m := range r.Models {
+	r.Tally.begin(len(r.Models), r.Share > 1)
+	for _, m := range r.models(r.trace) {
 		for p := range r.trace.Points(m) {
 			if r.failed >= maxFailures {
 				return
@@ -93,6 +94,13 @@ func (r *crashRun) crashAll() {
 	r.Tally.add(func(f *CrashFigures) { f.Calls += len(r.trace.Calls()) })
 }
 
+// models lists by which models a record is enumerated.
+func (r *crashRun) models(trace *crashfs.Trace) []crashfs.Model {
+	return slices.DeleteFunc(trace.Models(), func(m crashfs.Model) bool {
+		return !slices.Contains(r.Models, m) || r.protocol.Models != nil && !slices.Contains(r.protocol.Models, m)
+	})
+}
+
 // sampling is how states are chosen.
 func (r *crashRun) sampling() *crashfs.Sampling {
 	return &crashfs.Sampling{Seed: r.Seed, Subsets: r.Subsets, Skip: r.Skip}
@@ -100,7 +108,8 @@ func (r *crashRun) sampling() *crashfs.Sampling {
 
 // crashAt judges the states of one moment.
 func (r *crashRun) crashAt(t *testing.T, p *crashfs.Point) {
-	h := historyOf(append(r.before[:len(r.before):len(r.before)], p.Marks()...), r.unsure)
+	marks := append(r.before[:len(r.before):len(r.before)], p.Marks()...)
+	h := historyOf(marks, r.unsure)
 	for s := range p.States(r.sampling()) {
 		disk, hash := s.Open(&crashfs.Options{Without: r.Without})
 		if hash%uint64(r.Share) != r.Seed%uint64(r.Share) {
@@ -110,14 +119,16 @@ func (r *crashRun) crashAt(t *testing.T, p *crashfs.Point) {
 		if rec == nil || s.Killed() { // what a killed process has left pending differs, though the disk looks the same
 			r.Tally.state(hash, s.Killed(), false)
 			rec = r.recover(t, disk, hash)
-			rec.second = r.crashRecovery(t, rec, s.Killed())
+			rec.second = r.crashRecovery(t, rec, s)
 			if !s.Killed() {
 				r.known[hash] = rec
 			}
 		}
 		r.judge(h, rec, s, nil)
 		for i := range rec.second {
-			r.judge(h, rec.second[i].recovered, s, &rec.second[i].state)
+			second := &rec.second[i]
+			all := append(append(marks[:len(marks):len(marks)], died{}), second.state.Point().Marks()...)
+			r.judge(historyOf(all, r.unsure), second.recovered, s, &second.state)
 		}
 		if r.failed >= maxFailures {
 			return
@@ -130,6 +141,9 @@ func (r *crashRun) unsure(err error) bool { return errors.Is(err, driver.ErrStop
 
 // judge reports what is wrong with a state.
 func (r *crashRun) judge(h *history, rec *recovered, s crashfs.State, second *crashfs.State) {
+	if r.failed >= maxFailures {
+		return
+	}
 	r.Tally.add(func(f *CrashFigures) { f.Verdicts++ })
 	v := rec.verdict
 	if v == nil {
@@ -155,28 +169,29 @@ type secondCrash struct {
 	*recovered
 }
 
-// crashRecovery crashes a recovery after each of its calls, if it is of a new
-// kind, and recovers what that leaves.
-func (r *crashRun) crashRecovery(t *testing.T, first *recovered, killed bool) []secondCrash {
-	trace := first.trace
+// crashRecovery crashes a recovery, and what the next process does then, after
+// each of its calls, if it is of a new kind, and recovers what that leaves.
+func (r *crashRun) crashRecovery(t *testing.T, first *recovered, s crashfs.State) []secondCrash {
 	if first.verdict != nil {
 		return nil
 	}
-	kind := fmt.Sprintln("killed:", killed) + kindOf(trace)
+	kind := fmt.Sprintln("killed:", s.Killed()) + kindOf(first.trace)
 	if r.kinds[kind] || len(r.kinds) >= r.Recoveries {
 		return nil
 	}
 	r.kinds[kind] = true
+	trace := r.goOnFrom(t, s)
 	var all []secondCrash
 	done := map[uint64]bool{}
-	for _, m := range trace.Models() {
+	for _, m := range r.models(trace) {
 		for p := range trace.Points(m) {
 			for s := range p.States(r.sampling()) {
 				disk, hash := s.Open(&crashfs.Options{Without: r.Without})
-				if done[hash] || hash%uint64(r.Share) != r.Seed%uint64(r.Share) {
+				at := hash + uint64(len(p.Marks())) // what must be there changes with what was told
+				if done[at] || hash%uint64(r.Share) != r.Seed%uint64(r.Share) {
 					continue
 				}
-				done[hash] = true
+				done[at] = true
 				rec := r.known[hash]
 				if rec == nil {
 					r.Tally.state(hash, false, true)
@@ -189,3 +204,24 @@ func (r *crashRun) crashRecovery(t *testing.T, first *recovered, killed bool) []
 	}
 	return all
 }
+
+// goOnFrom records the process that comes after a crash.
+func (r *crashRun) goOnFrom(t *testing.T, s crashfs.State) *crashfs.Trace {
+	w := &Workload{T: t, r: r, disk: s.Disk(&crashfs.Options{Without: r.Without}), touched: slices.Clone(r.touched), ops: secondOps}
+	wrap := r.Wrap
+	r.Wrap = nil
+	defer func() { r.Wrap = wrap }()
+	w.Open()
+	if r.protocol.After != nil {
+		r.protocol.After(w)
+	} else {
+		goOnAfter(w)
+	}
+	if w.store != nil {
+		r.kill(w.store)
+	}
+	return w.disk.Trace()
+}
+
+// secondOps is where the numbers of changes after a crash begin.
+const secondOps = 1000

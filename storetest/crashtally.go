@@ -3,6 +3,9 @@ package storetest
 import (
 	"fmt"
 	"sync"
+	"testing"
+
+	"github.com/holdfast-go/holdfast/internal/testtool"
 )
 
 // CrashFigures say what a crash suite has done.
@@ -26,9 +29,10 @@ func (f CrashFigures) String() string {
 //
 // Concurrency: all methods may be called from many goroutines.
 type CrashTally struct {
-	mu   sync.Mutex
-	fig  CrashFigures
-	seen map[uint64]bool
+	mu     sync.Mutex
+	fig    CrashFigures
+	seen   map[uint64]bool
+	shared bool // some states were left out
 }
 
 // Figures returns what was counted so far.
@@ -36,6 +40,27 @@ func (c *CrashTally) Figures() CrashFigures {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.fig
+}
+
+// Report prints the figures. It fails the test if less than floor distinct
+// states were judged: a suite that has lost its states must not pass for one
+// that has found nothing. Where states are left out (see [CrashOptions]) there is
+// no floor. Where the environment variable HOLDFAST_FIGURES names a directory,
+// the figures are kept there as crash-{name}.json.
+func (c *CrashTally) Report(t *testing.T, name string, floor int) {
+	t.Helper()
+	fig := c.Figures()
+	t.Logf("%s: %s", name, fig)
+	c.mu.Lock()
+	shared := c.shared
+	c.mu.Unlock()
+	if shared {
+		return
+	}
+	if fig.States < floor {
+		t.Errorf("%s: only %d distinct states were judged, of at least %d", name, fig.States, floor)
+	}
+	testtool.Figures(t, "crash-"+name, fig)
 }
 
 // state counts a disk.
@@ -56,6 +81,15 @@ func (c *CrashTally) state(hash uint64, killed, second bool) {
 	case killed:
 		c.fig.Killed++
 	}
+}
+
+// begin counts a protocol.
+func (c *CrashTally) begin(models int, shared bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fig.Protocols++
+	c.fig.Models = max(c.fig.Models, models)
+	c.shared = c.shared || shared
 }
 
 func (c *CrashTally) add(f func(fig *CrashFigures)) {

@@ -28,6 +28,13 @@ type Protocol struct {
 	// is crashed while it opens; Run calls w.Open first.
 	Run func(w *Workload)
 
+	// After is what the next process does when a recovery is crashed in its
+	// turn: it finds the store open. Default: two changes and a Flush.
+	After func(w *Workload)
+
+	// Models are those that the protocol is for. Default: all.
+	Models []crashfs.Model
+
 	// Problems are what the report may tell of after a crash, beside leftover
 	// temporary files. Default: nothing.
 	Problems []driver.Problem
@@ -38,6 +45,18 @@ type Protocol struct {
 	// Needs tells what the store must be able to do, else the protocol is
 	// skipped. Default: everything.
 	Needs func(s driver.Store) bool
+}
+
+// goOnAfter is the default of Protocol.After. The first change is so large that
+// it may need new room.
+func goOnAfter(w *Workload) {
+	k := driver.Key{Entity: "signal/after", ID: "AFTER"}
+	if len(w.touched) > 0 {
+		k = w.touched[0]
+	}
+	w.Put(k, 3000)
+	w.Flush()
+	w.Put(driver.Key{Entity: k.Entity, ID: "AFTER"}, 50)
 }
 
 // Workload is a client of the store that writes down what it was told. A change
@@ -70,15 +89,38 @@ func (w *Workload) Open() {
 	}
 }
 
-// TryOpen is Open for those who expect it to fail.
+// TryOpen is Open for those who expect it to fail. Once the store is open, all
+// values are read: what somebody has seen must not go back to what it was
+// before, even if the process that wrote it was killed before it could tell.
 func (w *Workload) TryOpen() error {
 	var fsys vfs.FS = w.disk.Mount()
 	if wrap := w.r.Wrap; wrap != nil {
 		fsys = wrap(fsys.(*crashfs.FS))
 	}
 	s, err := w.r.open(w.Context(), fsys)
-	w.store = s
-	return err
+	if w.store = s; err != nil {
+		w.store = nil
+		return err
+	}
+	seen, v := w.r.read(w.Context(), s, w.touched)
+	if v != nil {
+		return v
+	}
+	w.saw(seen)
+	return nil
+}
+
+// saw notes what was read of all keys.
+func (w *Workload) saw(seen map[driver.Key]found) {
+	var effects []effect
+	for _, k := range w.touched {
+		effects = append(effects, effect{k, []found{look(seen, k)}})
+	}
+	if len(effects) > 0 {
+		op := &crashOp{what: "read", effects: effects}
+		w.disk.Mark(begun{op})
+		w.disk.Mark(ended{op, nil})
+	}
 }
 
 // Close closes the store.
@@ -95,6 +137,7 @@ func (w *Workload) Close() {
 // Kill ends the store as kill -9 does. Nothing is lost but what it had in mind.
 func (w *Workload) Kill() {
 	w.r.kill(w.store)
+	w.disk.Mark(died{})
 	w.store = nil
 }
 

@@ -112,7 +112,15 @@ func (im *image) strictly(c *Call, _ int, ch *change) bool {
 	case OpSyncDir:
 		return ch.kind == kindNames && ch.ino == c.ino
 	}
-	return ch.kind != kindData || ch.grows
+	return ch.kind != kindData || ch.grows || im.touched(ch)
+}
+
+// touched tells whether the size, mode or times of a write's file have been
+// changed since by a call of their own.
+func (im *image) touched(write *change) bool {
+	return slices.ContainsFunc(im.pending, func(ch change) bool {
+		return ch.ino == write.ino && ch.seq > write.seq && (ch.kind == kindSize || ch.kind == kindAttr)
+	})
 }
 
 // journaled returns what tells what a sync covers in the model Ext4: the file's

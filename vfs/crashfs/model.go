@@ -15,7 +15,8 @@ const (
 	//   - A directory's fsync covers the names in it, not its own name, and
 	//     nothing of the files.
 	//   - SyncAll covers everything but bytes that were written in place over
-	//     older ones which were durable (see [vfs.AllSyncer]).
+	//     older ones which were durable, in a file of which nothing else has
+	//     been changed since (see [vfs.AllSyncer]).
 	//   - Every byte of a write counts for itself: a write that is lost does
 	//     not come back with a later one to the same block.
 	Strict Model = iota + 1
