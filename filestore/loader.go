@@ -22,6 +22,7 @@ type loader struct {
 	broken *snapshot // in its place: one with damage, to be replaced
 	seq    uint64    // up to which the snapshot tells
 	clean  bool      // the snapshot's last commit is that of a Close
+	group  int64     // where in the snapshot that commit and what it covers begins; 0: at its beginning
 
 	// unsure says that the snapshot is damaged or missing though the journal
 	// does not begin with its first record: what is not known of a file is
@@ -127,7 +128,7 @@ func (l *loader) readSnapshot() error {
 	if r.end == 0 { // it gets its name only after its first commit
 		r.damage, l.forgot = fmt.Errorf("%w: %s has no commit", errSnapshotDamaged, n.name), true
 	}
-	l.seq, l.clean, l.unsure = r.seq, r.closed, r.damage
+	l.seq, l.clean, l.unsure, l.group = r.seq, r.closed, r.damage, r.before
 	n.size, n.seq, n.closed, n.detached = max(r.end, snapHead), r.seq, r.closed, r.detached
 	l.detached = r.detached
 	if l.unsure != nil || len(l.suspects) > 0 {
@@ -366,6 +367,7 @@ type snapReader struct {
 	limit int64 // where to stop; 0: at the end of the file
 
 	end     int64 // of the last commit
+	before  int64 // the end of the one before it; 0 if there is none
 	applied int64 // of the last entry that each got
 	seq     uint64
 	closed  bool
@@ -425,6 +427,7 @@ func (r *snapReader) read() error {
 
 func (r *snapReader) take(e *snapEntry, end int64) error {
 	if e.kind == entryCommit {
+		r.before = r.end
 		r.end, r.applied, r.seq, r.closed = end, end, e.seq, e.flags&flagClosed != 0
 		r.detached = e.flags&flagDetached != 0
 		return nil

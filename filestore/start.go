@@ -121,6 +121,9 @@ func (o *opening) readLog() (err error) {
 	if err != nil {
 		return err
 	}
+	if err := o.holdSnapshot(); err != nil {
+		return err
+	}
 	j.past = j.log.Backward
 	j.snap.Store(o.l.snap) // what the journal has shown may have ruled it out
 	if o.l.snap != nil {
