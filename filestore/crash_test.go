@@ -2,7 +2,9 @@ package filestore_test
 
 import (
 	"context"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/holdfast-go/holdfast/driver"
 	"github.com/holdfast-go/holdfast/filestore"
@@ -27,15 +29,22 @@ func kill(s driver.Store) { filestore.Kill(s.(*filestore.Store)) }
 
 func isLock(name string) bool { return name == ".holdfast/LOCK" }
 
+// minStates is what a run that is whole may not fall below.
+const minStates = 100_000
+
+// Every crash in every protocol, in both modes.
 func TestCrash(t *testing.T) {
 	tally := &storetest.CrashTally{}
 	t.Run("protocols", func(t *testing.T) {
 		for _, mode := range []filestore.Mode{filestore.Off, filestore.On} {
 			t.Run("journal "+string(mode), func(t *testing.T) {
-				storetest.RunCrash(t, opener(filestore.Small(filestore.Options{Journal: mode}, 12<<10)), &storetest.CrashOptions{Kill: kill, Skip: isLock, Tally: tally})
+				o := filestore.Options{Journal: mode, HistorySize: 64 << 10, HistoryAge: time.Hour}
+				storetest.RunCrash(t, opener(filestore.Small(o, 12<<10)), &storetest.CrashOptions{
+					Protocols: slices.Concat(storetest.CrashProtocols(), ownProtocols()),
+					Kill:      kill, Skip: isLock, Tally: tally,
+				})
 			})
 		}
 	})
-	t.Log(tally.Figures())
-	t.Logf("%+v", tally.Figures())
+	tally.Report(t, "filestore", minStates)
 }
