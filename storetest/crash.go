@@ -45,8 +45,9 @@ type CrashOptions struct {
 	Subsets int
 
 	// Recoveries is how many recoveries of a protocol are crashed in their
-	// turn, after every call: the first of each kind (by its calls), up to so
-	// many. Default 8; negative: none.
+	// turn, after every call: the first of each kind, up to so many. Kinds
+	// differ in their calls or, after a kill, in the last call before it.
+	// Default 24; negative: none.
 	Recoveries int
 
 	// Share judges one of so many states only, chosen by the seed, for those
@@ -134,7 +135,7 @@ func (o *CrashOptions) complete() CrashOptions {
 		opt.Subsets = 32
 	}
 	if opt.Recoveries == 0 {
-		opt.Recoveries = 8
+		opt.Recoveries = 24
 	}
 	if opt.Seed == 0 {
 		opt.Seed = rand.Uint64()

@@ -213,14 +213,14 @@ func (h *history) only(k driver.Key) *history {
 
 // judge says what is wrong with what was found; nil if nothing is.
 func (h *history) judge(seen map[driver.Key]found) *verdict {
-	if h.explains(seen) {
-		return nil
-	}
 	keys := h.keys()
 	for k := range seen {
 		if !slices.Contains(keys, k) {
 			return &verdict{Invented, fmt.Sprintf("%s holds %.80q, which nobody put", k, look(seen, k))}
 		}
+	}
+	if h.explains(seen) {
+		return nil
 	}
 	for _, k := range keys {
 		if one := h.only(k); !one.explains(seen) {

@@ -257,12 +257,16 @@ func (r *crashRun) missing(disk *crashfs.Disk) []byte {
 // digits are what differs from one recovery to the next of its kind.
 var digits = regexp.MustCompile(`[0-9a-f]*[0-9][0-9a-f]*`)
 
-// kindOf tells recoveries apart by what they do.
-func kindOf(trace *crashfs.Trace) string {
+// kindOf tells recoveries apart by what they do, and, after a kill, by what had
+// been done last: that is what they may take for durable.
+func kindOf(s crashfs.State, recovery *crashfs.Trace) string {
 	var b strings.Builder
-	for _, c := range trace.Calls() {
-		b.WriteString(digits.ReplaceAllString(c.String(), "#"))
-		b.WriteByte('\n')
+	if s.Killed() {
+		_, last := s.Point().Call()
+		fmt.Fprintln(&b, "killed after", last)
 	}
-	return b.String()
+	for _, c := range recovery.Calls() {
+		fmt.Fprintln(&b, c)
+	}
+	return digits.ReplaceAllString(b.String(), "#")
 }

@@ -102,15 +102,15 @@ func (r *crashRun) models(trace *crashfs.Trace) []crashfs.Model {
 }
 
 // sampling is how states are chosen.
-func (r *crashRun) sampling() *crashfs.Sampling {
-	return &crashfs.Sampling{Seed: r.Seed, Subsets: r.Subsets, Skip: r.Skip}
+func (r *crashRun) sampling(subsets int) *crashfs.Sampling {
+	return &crashfs.Sampling{Seed: r.Seed, Subsets: subsets, Skip: r.Skip}
 }
 
 // crashAt judges the states of one moment.
 func (r *crashRun) crashAt(t *testing.T, p *crashfs.Point) {
 	marks := append(r.before[:len(r.before):len(r.before)], p.Marks()...)
 	h := historyOf(marks, r.unsure)
-	for s := range p.States(r.sampling()) {
+	for s := range p.States(r.sampling(r.Subsets)) {
 		disk, hash := s.Open(&crashfs.Options{Without: r.Without})
 		if hash%uint64(r.Share) != r.Seed%uint64(r.Share) {
 			continue
@@ -145,9 +145,12 @@ func (r *crashRun) judge(h *history, rec *recovered, s crashfs.State, second *cr
 		return
 	}
 	r.Tally.add(func(f *CrashFigures) { f.Verdicts++ })
-	v := rec.verdict
-	if v == nil {
+	var v *verdict
+	if rec.seen != nil {
 		v = h.judge(rec.seen)
+	}
+	if v == nil {
+		v = rec.verdict
 	}
 	if v == nil {
 		return
@@ -175,7 +178,7 @@ func (r *crashRun) crashRecovery(t *testing.T, first *recovered, s crashfs.State
 	if first.verdict != nil {
 		return nil
 	}
-	kind := fmt.Sprintln("killed:", s.Killed()) + kindOf(first.trace)
+	kind := kindOf(s, first.trace)
 	if r.kinds[kind] || len(r.kinds) >= r.Recoveries {
 		return nil
 	}
@@ -185,7 +188,7 @@ func (r *crashRun) crashRecovery(t *testing.T, first *recovered, s crashfs.State
 	done := map[uint64]bool{}
 	for _, m := range r.models(trace) {
 		for p := range trace.Points(m) {
-			for s := range p.States(r.sampling()) {
+			for s := range p.States(r.sampling(r.Subsets / 4)) {
 				disk, hash := s.Open(&crashfs.Options{Without: r.Without})
 				at := hash + uint64(len(p.Marks())) // what must be there changes with what was told
 				if done[at] || hash%uint64(r.Share) != r.Seed%uint64(r.Share) {
@@ -207,7 +210,8 @@ func (r *crashRun) crashRecovery(t *testing.T, first *recovered, s crashfs.State
 
 // goOnFrom records the process that comes after a crash.
 func (r *crashRun) goOnFrom(t *testing.T, s crashfs.State) *crashfs.Trace {
-	w := &Workload{T: t, r: r, disk: s.Disk(&crashfs.Options{Without: r.Without}), touched: slices.Clone(r.touched), ops: secondOps}
+	w := &Workload{T: t, r: r, disk: s.Disk(&crashfs.Options{Without: r.Without}), after: s.String(),
+		touched: slices.Clone(r.touched), ops: secondOps}
 	wrap := r.Wrap
 	r.Wrap = nil
 	defer func() { r.Wrap = wrap }()

@@ -68,6 +68,7 @@ type Workload struct {
 	r     *crashRun
 	disk  *crashfs.Disk
 	store driver.Store
+	after string // the state in which the process began, if it comes after a crash
 
 	mu       sync.Mutex
 	ops      int
@@ -311,7 +312,11 @@ func (w *Workload) doEach(what string, effects []effect, f func() error) {
 
 func (w *Workload) check(what string, err error) {
 	w.Helper()
-	if err != nil && w.r.Wrap == nil {
+	switch {
+	case err == nil || w.r.Wrap != nil:
+	case w.after != "":
+		w.Error(&verdict{Stuck, fmt.Sprintf("%s: %v, %s", what, err, w.after)})
+	default:
 		w.Errorf("%s: %v", what, err)
 	}
 }
