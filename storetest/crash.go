@@ -50,7 +50,12 @@ type CrashOptions struct {
 	// Default 24; negative: none.
 	Recoveries int
 
-	// Share judges one of so many states only, chosen by the seed, for those
+	// Most is about how many states of a protocol are judged, and again about
+	// how many after second crashes: of more, one in so many, evenly, by the
+	// seed. (What a kill leaves is always judged.) Default 2500.
+	Most int
+
+	// Share judges one of so many states of these only, chosen by the seed, for those
 	// who have less time. Default 1, all; under the race detector and with
 	// -short 16.
 	Share int
@@ -110,7 +115,8 @@ func RunCrash(t *testing.T, open func(ctx context.Context, fsys vfs.FS) (driver.
 	for _, p := range opt.Protocols {
 		t.Run(p.Name, func(t *testing.T) {
 			t.Parallel()
-			r := &crashRun{T: t, CrashOptions: opt, open: open, protocol: p, known: map[uint64]*recovered{}, kinds: map[string]bool{}}
+			r := &crashRun{T: t, CrashOptions: opt, open: open, protocol: p, known: map[uint64]*recovered{}, kinds: map[string]bool{},
+				values: map[string]map[driver.Key]found{}}
 			synctest.Test(t, func(t *testing.T) { r.record(t) })
 			if r.skipped != "" {
 				t.Skip(r.skipped)
@@ -133,6 +139,9 @@ func (o *CrashOptions) complete() CrashOptions {
 	}
 	if opt.Subsets == 0 {
 		opt.Subsets = 32
+	}
+	if opt.Most <= 0 {
+		opt.Most = 2500
 	}
 	if opt.Recoveries == 0 {
 		opt.Recoveries = 24

@@ -29,8 +29,10 @@ type crashRun struct {
 	touched  []driver.Key
 	evidence [][]byte
 
-	known  map[uint64]*recovered // what came of each disk
-	kinds  map[string]bool       // kinds of recoveries that were crashed
+	known  map[uint64]*recovered           // what came of each disk
+	values map[string]map[driver.Key]found // that were found, each once
+	kinds  map[string]bool                 // kinds of recoveries that were crashed
+	share  uint64                          // of how many states one is judged
 	failed int
 }
 
@@ -79,7 +81,8 @@ func (r *crashRun) kill(s driver.Store) {
 
 // crashAll judges every state of the record.
 func (r *crashRun) crashAll() {
-	r.Tally.begin(len(r.Models), r.Share > 1)
+	r.Tally.begin(len(r.Models), r.CrashOptions.Share > 1)
+	r.share = r.shareOf(r.trace, r.Subsets, r.Most)
 	for _, m := range r.models(r.trace) {
 		for p := range r.trace.Points(m) {
 			if r.failed >= maxFailures {
@@ -112,7 +115,7 @@ func (r *crashRun) crashAt(t *testing.T, p *crashfs.Point) {
 	h := historyOf(marks, r.unsure)
 	for s := range p.States(r.sampling(r.Subsets)) {
 		disk, hash := s.Open(&crashfs.Options{Without: r.Without})
-		if hash%uint64(r.Share) != r.Seed%uint64(r.Share) {
+		if !s.Killed() && !r.chosen(hash, r.share) {
 			continue
 		}
 		rec := r.known[hash]
@@ -120,6 +123,7 @@ func (r *crashRun) crashAt(t *testing.T, p *crashfs.Point) {
 			r.Tally.state(hash, s.Killed(), false)
 			rec = r.recover(t, disk, hash)
 			rec.second = r.crashRecovery(t, rec, s)
+			rec.trace = nil // there are many of them
 			if !s.Killed() {
 				r.known[hash] = rec
 			}
@@ -135,6 +139,22 @@ func (r *crashRun) crashAt(t *testing.T, p *crashfs.Point) {
 		}
 	}
 }
+
+// shareOf returns of how many states one is judged, so that there are about most.
+func (r *crashRun) shareOf(trace *crashfs.Trace, subsets, most int) uint64 {
+	n := 0
+	for _, m := range r.models(trace) {
+		for p := range trace.Points(m) {
+			for range p.States(r.sampling(subsets)) {
+				n++
+			}
+		}
+	}
+	return uint64(r.Share * ((n + most - 1) / most))
+}
+
+// chosen tells whether a state is the one of its share.
+func (r *crashRun) chosen(hash, share uint64) bool { return hash%share == r.Seed%share }
 
 // unsure tells of errors after which nobody knows.
 func (r *crashRun) unsure(err error) bool { return errors.Is(err, driver.ErrStopped) }
@@ -184,14 +204,16 @@ func (r *crashRun) crashRecovery(t *testing.T, first *recovered, s crashfs.State
 	}
 	r.kinds[kind] = true
 	trace := r.goOnFrom(t, s)
+	subsets := max(r.Subsets/4, 1)
+	share := r.shareOf(trace, subsets, max(r.Most/r.Recoveries, 1))
 	var all []secondCrash
 	done := map[uint64]bool{}
 	for _, m := range r.models(trace) {
 		for p := range trace.Points(m) {
-			for s := range p.States(r.sampling(r.Subsets / 4)) {
+			for s := range p.States(r.sampling(subsets)) {
 				disk, hash := s.Open(&crashfs.Options{Without: r.Without})
 				at := hash + uint64(len(p.Marks())) // what must be there changes with what was told
-				if done[at] || hash%uint64(r.Share) != r.Seed%uint64(r.Share) {
+				if done[at] || !r.chosen(hash, share) {
 					continue
 				}
 				done[at] = true
@@ -199,6 +221,7 @@ func (r *crashRun) crashRecovery(t *testing.T, first *recovered, s crashfs.State
 				if rec == nil {
 					r.Tally.state(hash, false, true)
 					rec = r.recover(t, disk, hash)
+					rec.trace = nil
 					r.known[hash] = rec
 				}
 				all = append(all, secondCrash{s, rec})

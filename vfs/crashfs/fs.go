@@ -62,6 +62,9 @@ func (s *FS) OpenFile(name string, flag int, perm fs.FileMode) (vfs.File, error)
 
 func (d *Disk) openFile(name string, flag int, perm fs.FileMode) (uint64, error) {
 	if name == "." {
+		if flag&os.O_CREATE != 0 && flag&os.O_EXCL != 0 {
+			return 0, syscall.EEXIST
+		}
 		return 0, vfs.ErrNotRegular
 	}
 	p, err := d.find(name)
@@ -198,27 +201,29 @@ func (s *FS) Rename(oldname, newname string) error {
 		return err
 	}
 	defer s.d.mu.Unlock()
-	from, err := s.d.findAll(oldname)
-	var to place
+	from, err := s.d.find(oldname)
+	to, toErr := s.d.find(newname)
 	if err == nil {
-		to, err = s.d.find(newname)
+		err = toErr
 	}
 	if err == nil {
-		err = s.d.mayRename(from[0], to)
+		err = s.d.mayRename(from, to)
 	}
 	if err != nil {
 		return &os.LinkError{Op: "rename", Old: oldname, New: newname, Err: err}
 	}
-	if from[0].ino == to.ino {
+	if from.ino == to.ino {
 		return nil // two names of one file: nothing happens, as POSIX says
 	}
-	return s.d.do(Call{Op: OpRename, Name: oldname, To: newname, ino: from[0].ino,
-		dir: from[0].dir, base: from[0].base, toDir: to.dir, toBase: to.base})
+	return s.d.do(Call{Op: OpRename, Name: oldname, To: newname, ino: from.ino,
+		dir: from.dir, base: from.base, toDir: to.dir, toBase: to.base})
 }
 
 func (d *Disk) mayRename(from, to place) error {
 	moved := d.im.nodes[from.ino]
 	switch {
+	case from.ino == 0:
+		return syscall.ENOENT
 	case to.ino != 0 && d.im.nodes[to.ino].dir:
 		return syscall.EEXIST
 	case moved.dir && to.ino != 0:

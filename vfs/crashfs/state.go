@@ -118,7 +118,8 @@ func (b *builder) add(ino uint64) {
 	}
 	names := n.safe.names
 	b.made.nodes[ino] = n // before what is beneath it, which may be itself after a crash
-	for name, i := range names {
+	for _, name := range sorted(names) { // the same way every time
+		i := names[name]
 		if _, twice := b.made.nodes[i]; twice && b.from.nodes[i].dir {
 			b.drop(ino, name) // a directory has but one name: a check of the file system sees to it
 			continue
