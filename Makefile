@@ -8,9 +8,9 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # included.
 CROSS := windows/amd64 darwin/arm64 freebsd/amd64 linux/arm64
 
-.PHONY: test setup lint cross unit build bench fuzz
+.PHONY: test setup lint cross unit crash build bench fuzz
 
-test: setup lint cross unit
+test: setup lint cross unit crash
 	@echo "== all passed"
 
 setup:
@@ -24,6 +24,9 @@ cross:
 
 unit:
 	@sh scripts/unit.sh $(MODULES)
+
+crash:
+	@sh scripts/crash.sh
 
 build:
 	go build -o bin/holdfast ./cmd/holdfast

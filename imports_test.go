@@ -54,7 +54,7 @@ var places = map[string]place{
 }
 
 // harmless is what everybody may use of package os: it touches no state.
-var harmless = []string{"Getpid", "Hostname", "SameFile", "FileInfo", "FileMode", "PathError", "Signal", "Interrupt"}
+var harmless = []string{"Getpid", "Hostname", "SameFile", "FileInfo", "FileMode", "PathError", "LinkError", "Signal", "Interrupt"}
 
 // isHarmless tells so of a name; flags and errors are harmless, too.
 func isHarmless(name string) bool {

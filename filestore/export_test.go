@@ -76,3 +76,10 @@ func NextOp(b []byte) (o Op, rest []byte, whole bool, err error) {
 	next, rest, whole, err := nextOp(b)
 	return Op{uint8(next.kind), next.entity, next.id, next.data}, rest, whole, err
 }
+
+// Small makes the first files of the journal so large, in bytes, and lets
+// HistorySize be less than a store otherwise works with.
+func Small(o Options, segment int64) Options {
+	o.segment = segment
+	return o
+}

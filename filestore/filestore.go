@@ -89,6 +89,8 @@ type Options struct {
 	Verify      bool          // read every file when opening, not only those that look as if somebody had touched them
 	Salvage     bool          // open though acknowledged changes are lost and nobody can tell of which values
 
+	segment int64 // size of the journal's first files; 0: minSegment. Tests make it small.
+
 	FS vfs.FS // stands in for the directory; Close closes it, and so does an Open that fails for what it found. Default: the operating system's
 }
 
@@ -208,7 +210,9 @@ func (o *Options) complete() error {
 	default:
 		return fmt.Errorf("unknown way to write %q: use on or off", o.Journal)
 	}
-	o.HistorySize = max(o.HistorySize, minHistory)
+	if o.segment == 0 {
+		o.segment, o.HistorySize = minSegment, max(o.HistorySize, minHistory)
+	}
 	o.RemoveTries, o.RemoveDelay = max(o.RemoveTries, 1), max(o.RemoveDelay, 0)
 	return nil
 }

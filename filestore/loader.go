@@ -22,6 +22,7 @@ type loader struct {
 	broken *snapshot // in its place: one with damage, to be replaced
 	seq    uint64    // up to which the snapshot tells
 	clean  bool      // the snapshot's last commit is that of a Close
+	group  int64     // where in the snapshot that commit and what it covers begins; 0: at its beginning
 
 	// unsure says that the snapshot is damaged or missing though the journal
 	// does not begin with its first record: what is not known of a file is
@@ -127,7 +128,7 @@ func (l *loader) readSnapshot() error {
 	if r.end == 0 { // it gets its name only after its first commit
 		r.damage, l.forgot = fmt.Errorf("%w: %s has no commit", errSnapshotDamaged, n.name), true
 	}
-	l.seq, l.clean, l.unsure = r.seq, r.closed, r.damage
+	l.seq, l.clean, l.unsure, l.group = r.seq, r.closed, r.damage, r.before
 	n.size, n.seq, n.closed, n.detached = max(r.end, snapHead), r.seq, r.closed, r.detached
 	l.detached = r.detached
 	if l.unsure != nil || len(l.suspects) > 0 {
@@ -366,6 +367,7 @@ type snapReader struct {
 	limit int64 // where to stop; 0: at the end of the file
 
 	end     int64 // of the last commit
+	before  int64 // the end of the one before it; 0 if there is none
 	applied int64 // of the last entry that each got
 	seq     uint64
 	closed  bool
@@ -374,11 +376,16 @@ type snapReader struct {
 	detached bool
 }
 
-// chunk is how much is read at once.
-const chunk = 1 << 20
+// chunk is how much is read at once. A small snapshot takes less: the first read
+// is of firstChunk, each further one of twice as much.
+const (
+	chunk      = 1 << 20
+	firstChunk = 16 << 10
+)
 
 func (r *snapReader) read() error {
-	buf, off, at := make([]byte, 0, 2*chunk), int64(snapHead), 0
+	var buf []byte
+	off, at, step := int64(snapHead), 0, firstChunk
 	for {
 		if r.limit > 0 && off >= r.limit {
 			return nil
@@ -394,7 +401,8 @@ func (r *snapReader) read() error {
 		}
 		if need == 0 || need > len(buf)-at {
 			rest := copy(buf, buf[at:])
-			want := max(chunk, need)
+			want := max(step, need)
+			step = min(2*step, chunk)
 			buf = slices.Grow(buf[:rest], want)[:rest+want]
 			got, err := r.n.file.ReadAt(buf[rest:], off+int64(rest))
 			if err != nil && err != io.EOF {
@@ -419,6 +427,7 @@ func (r *snapReader) read() error {
 
 func (r *snapReader) take(e *snapEntry, end int64) error {
 	if e.kind == entryCommit {
+		r.before = r.end
 		r.end, r.applied, r.seq, r.closed = end, end, e.seq, e.flags&flagClosed != 0
 		r.detached = e.flags&flagDetached != 0
 		return nil
@@ -437,13 +446,14 @@ func (r *snapReader) take(e *snapEntry, end int64) error {
 // while it was written, or damage. It is damage if a commit follows; unless the
 // owner has written both since off was read: then again is true.
 func (r *snapReader) broken(off int64) (again bool, err error) {
-	buf := make([]byte, chunk+entryHead)
-	for at := off; ; at += chunk {
+	const step = 64 << 10
+	buf := make([]byte, step+entryHead)
+	for at := off; ; at += step {
 		got, err := r.n.file.ReadAt(buf, at)
 		if err != nil && err != io.EOF {
 			return false, err
 		}
-		for i := 0; i+entryHead <= got && i < chunk; i += 8 {
+		for i := 0; i+entryHead <= got && i < step; i += 8 {
 			if entryKind(buf[i+16]) != entryCommit {
 				continue
 			}
@@ -455,7 +465,7 @@ func (r *snapReader) broken(off int64) (again bool, err error) {
 				return false, nil
 			}
 		}
-		if got < chunk {
+		if got < step {
 			return false, nil
 		}
 	}

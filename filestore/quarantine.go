@@ -110,6 +110,12 @@ func (s *Store) quarantine(k driver.Key, file string, c *content) (mark, error) 
 		return m, err
 	}
 	if begun {
+		// Whoever began it may have been killed before this sync. Then only
+		// the page cache knows the reason, and a power cut would leave neither
+		// the file nor the mark: a damaged value would be absent.
+		if err := s.fs.SyncDir(done.dir); err != nil {
+			return done, &atomicfile.FlushError{Err: err}
+		}
 		m = done
 	} else if m, err = s.openCase(m, c); err != nil {
 		return m, err

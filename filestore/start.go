@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/holdfast-go/holdfast/driver"
@@ -62,6 +63,15 @@ type opening struct {
 	// eager says that the first checkpoint belongs to the opening, so that what
 	// it found is not found again.
 	eager bool
+	// healed are the marks to be closed once good values are in their places:
+	// before that a crash would leave neither a file nor the reason.
+	healed []healing
+}
+
+// healing is a mark and why it can be closed.
+type healing struct {
+	m   mark
+	how string
 }
 
 // release ends an opening that failed.
@@ -103,12 +113,15 @@ func (o *opening) readLog() (err error) {
 	}
 	j.snap.Store(o.l.snap)
 	opt := &journal.Options{
-		MaxSize: j.s.opt.HistorySize, MinSegment: minSegment, MaxSegment: min(maxSegment, j.s.opt.HistorySize/2),
+		MaxSize: j.s.opt.HistorySize, MinSegment: j.s.opt.segment, MaxSegment: min(maxSegment, j.s.opt.HistorySize/2),
 		MaxAge: j.s.opt.HistoryAge, Logger: j.s.log,
 		Committed: j.committed, Failed: j.refused, MakeRoom: j.makeRoom,
 	}
 	j.log, err = journal.Open(j.s.fs, journalDir, opt, journal.Replay{After: o.l.seq, Record: o.l.record, Damage: o.l.damage})
 	if err != nil {
+		return err
+	}
+	if err := o.holdSnapshot(); err != nil {
 		return err
 	}
 	j.past = j.log.Backward
@@ -173,12 +186,25 @@ func (o *opening) act(ctx context.Context) error {
 	}
 	o.j.opening.Store(false)
 	if !o.eager {
-		return nil
+		return o.closeMarks()
 	}
-	if err := o.j.checkpoint(ctx); err != nil && (isFlush(err) || !isNoSpace(err)) { // a full disk must not keep anybody from reading
+	switch err := o.j.checkpoint(ctx); {
+	case err == nil:
+		return errors.Join(o.closeMarks(), o.l.dropBroken())
+	case isFlush(err) || !isNoSpace(err):
 		return err
 	}
-	return o.l.dropBroken()
+	return o.l.dropBroken() // a full disk must not keep anybody from reading
+}
+
+// closeMarks resolves the marks of what has been healed.
+func (o *opening) closeMarks() error {
+	for _, h := range o.healed {
+		if err := o.j.s.resolveMark(h.m, h.how); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // damage puts damaged files into quarantine, and good values in their place
@@ -238,7 +264,7 @@ func (o *opening) treat(ctx context.Context, f *sighting) error {
 	if known {
 		finding.Action = driver.ActionRestore
 		o.stale(f.e)
-		err = s.resolveMark(m, "restored from the journal")
+		o.healed = append(o.healed, healing{m, "restored from the journal"})
 	} else if f.e != nil {
 		o.stale(f.e)
 	}
@@ -328,6 +354,9 @@ func (o *opening) settle(context.Context) error {
 		k := e.key()
 		file := o.j.path(e)
 		o.eager = true
+		if _, ours := o.j.s.marks.get(k); ours {
+			continue // we took it away, and were cut off before a good one was in its place
+		}
 		o.v.add(driver.Finding{Entity: k.Entity, ID: k.ID, Path: o.j.s.path(file), Problem: driver.ProblemMissing,
 			Action: driver.ActionRestore, Time: time.Now().UTC()})
 	}
@@ -348,16 +377,23 @@ func (o *opening) marks(context.Context) error {
 		f := found{key: k}
 		switch {
 		case cur.live(), cur != nil && cur.mod > m.Found.UnixNano():
-			finding := s.finding(f, driver.ActionResolve)
-			if err := s.resolve(k, "recovery: a newer state is in place"); err != nil {
-				return err
+			older := slices.DeleteFunc(s.marks.list(k), o.healing)
+			if len(older) > 0 {
+				o.v.add(s.finding(f, driver.ActionResolve))
 			}
-			o.v.add(finding)
+			for _, m := range older {
+				o.healed = append(o.healed, healing{m, "recovery: a newer state is in place"})
+			}
 		case !o.reported(k):
 			o.v.add(s.finding(f, driver.ActionNone))
 		}
 	}
 	return nil
+}
+
+// healing tells whether a mark is to be closed already.
+func (o *opening) healing(m mark) bool {
+	return slices.ContainsFunc(o.healed, func(h healing) bool { return h.m.dir == m.dir })
 }
 
 // reported tells whether the report has a finding on the value already.

@@ -130,8 +130,19 @@ func (j *Journal) settle(s *segment, w *walker) error {
 			return err
 		}
 	}
-	if mark == nil && !s.frozen && w.next > s.head.first {
-		return s.putMark(kindMark, s.end)
+	if mark != nil || s.frozen || w.next == s.head.first {
+		return nil
+	}
+	if err := s.putMark(kindMark, s.end); err != nil {
+		return err
+	}
+	if w.behind != nil && w.behind.seen >= w.next {
+		// A record lies here of which only a part came to the disk. The next
+		// one is written over it, and if a power cut takes that one's first
+		// sector and leaves the rest, equal bytes could make the old one
+		// whole: a value that this Open says was never stored. So its header
+		// goes first.
+		return flushError(vfs.Datasync(s.file))
 	}
 	return nil
 }

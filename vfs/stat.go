@@ -78,7 +78,8 @@ func StatDir(fsys FS, name string) ([]Info, error) {
 }
 
 // Stat describes what name itself is, symbolic links included: [FS.Lstat], with
-// the ChangeTime, Inode and Device that its FileInfo.Sys gives.
+// the ChangeTime, Inode and Device that its FileInfo.Sys gives: the operating
+// system's, or an *Info, for an FS that is not the operating system's.
 func Stat(fsys FS, name string) (Info, error) {
 	fi, err := fsys.Lstat(name)
 	if err != nil {
@@ -88,6 +89,11 @@ func Stat(fsys FS, name string) (Info, error) {
 }
 
 func infoOf(fi fs.FileInfo) Info {
+	if i, ok := fi.Sys().(*Info); ok && i != nil {
+		own := *i
+		own.Name = fi.Name() // whoever wraps the FS may have given it another
+		return own
+	}
 	i := Info{Name: fi.Name(), Mode: fi.Mode(), Size: fi.Size(), ModTime: fi.ModTime().UnixNano()}
 	i.addSys(fi.Sys())
 	return i

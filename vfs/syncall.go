@@ -16,8 +16,10 @@ type AllSyncer interface {
 	// Two things are not covered, and need [File.Sync] and [FS.SyncDir]:
 	// what lies beneath a directory on which another file system is mounted
 	// (its [Info.Device] differs from the root's), and bytes written in place
-	// over older ones that were durable already (XFS may leave the new ones
-	// in the drive's cache).
+	// over older ones that were durable already, in a file of which nothing
+	// else was changed: XFS then has nothing to log, and may leave the bytes in
+	// the drive's cache. A change of the file's size, mode or times (Chtimes)
+	// after the write covers them.
 	//
 	// errors.ErrUnsupported if nothing was synced, because the system or this
 	// file system cannot do it or would not tell of every failure. After any

@@ -3,6 +3,7 @@
 package testtool
 
 import (
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -51,4 +52,24 @@ func exists(t testing.TB, path string) bool {
 		t.Fatal(err)
 	}
 	return err == nil
+}
+
+// Figures keeps what a test has measured as name.json in the directory that the
+// environment variable HOLDFAST_FIGURES names, if it names one.
+func Figures(t testing.TB, name string, figures any) {
+	t.Helper()
+	dir := os.Getenv("HOLDFAST_FIGURES")
+	if dir == "" {
+		return
+	}
+	data, err := json.MarshalIndent(figures, "", "  ")
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, name+".json"), append(data, '\n'), 0o600)
+	}
+	if err != nil {
+		t.Errorf("keep the figures: %v", err)
+	}
 }
