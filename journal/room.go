@@ -133,18 +133,18 @@ func (j *Journal) spare(n int64) *segment {
 // segment spare, the records that were overwritten would be missed, and called
 // damage.
 func (j *Journal) makeSure(s *segment) error {
-	if !s.unsynced {
-		return nil
-	}
-	if s.head.number > 0 { // given up; a new one was flushed before it got its name
+	if s.unflushed {
 		if err := s.rewriteHeader(j.fsys, j.dir); err != nil {
 			return j.finally(err)
 		}
+		s.unflushed = false
 	}
-	if err := j.fsys.SyncDir(j.dir); err != nil {
-		return j.finally(flushError(err))
+	if s.unsynced {
+		if err := j.fsys.SyncDir(j.dir); err != nil {
+			return j.finally(flushError(err))
+		}
+		s.unsynced = false
 	}
-	s.unsynced = false
 	return nil
 }
 

@@ -96,6 +96,7 @@ func (sv *survey) lookSpare(f vfs.File, s *segment) error {
 		sv.bad = append(sv.bad, bad{s, *d})
 		return nil
 	}
+	s.unflushed = s.head.number > 0 // a new one was flushed before it got its name
 	sv.spares = append(sv.spares, s)
 	return nil
 }
