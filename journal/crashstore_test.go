@@ -59,7 +59,9 @@ func openLog(fsys vfs.FS) (driver.Store, error) {
 	if err := s.load(); err != nil {
 		return nil, err
 	}
-	o := &journal.Options{MinSegment: 12 << 10, MaxSegment: 16 << 10, MaxSize: 40 << 10, Committed: s.committed}
+	kept := s.last // by the file; what the journal alone has must stay there
+	o := &journal.Options{MinSegment: 12 << 10, MaxSegment: 16 << 10, MaxSize: 40 << 10,
+		Committed: s.committed, MakeRoom: s.keep}
 	var err error
 	s.j, err = journal.Open(fsys, logDir, o, journal.Replay{After: s.last, Record: func(r journal.Record) error {
 		var ops []logOp
@@ -71,7 +73,7 @@ func openLog(fsys vfs.FS) (driver.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.j.Release(s.last) // in effect what the file had
+	s.j.Release(kept)
 	return s, nil
 }
 
@@ -189,6 +191,14 @@ func (s *logStore) Apply(ctx context.Context, _ []driver.Cond, ops []driver.Op) 
 
 // Flush implements driver.Flusher.
 func (s *logStore) Flush(context.Context) error {
+	if err := s.keep(); err != nil {
+		return err
+	}
+	return s.j.Trim()
+}
+
+// keep puts all values into the file, and lets the journal have its space back.
+func (s *logStore) keep() error {
 	s.mu.Lock()
 	all := logFile{Last: s.last}
 	for k, v := range s.values {
@@ -203,7 +213,7 @@ func (s *logStore) Flush(context.Context) error {
 		return err
 	}
 	s.j.Release(all.Last)
-	return s.j.Trim()
+	return nil
 }
 
 func (s *logStore) keys() []driver.Key {

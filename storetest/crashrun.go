@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"slices"
 	"testing"
@@ -114,10 +115,10 @@ func (r *crashRun) crashAt(t *testing.T, p *crashfs.Point) {
 	marks := append(r.before[:len(r.before):len(r.before)], p.Marks()...)
 	h := historyOf(marks, r.unsure)
 	for s := range p.States(r.sampling(r.Subsets)) {
-		disk, hash := s.Open(&crashfs.Options{Without: r.Without})
-		if !s.Killed() && !r.chosen(hash, r.share) {
+		if !r.chosen(s, r.share) {
 			continue
 		}
+		disk, hash := s.Open(&crashfs.Options{Without: r.Without})
 		rec := r.known[hash]
 		if rec == nil || s.Killed() { // what a killed process has left pending differs, though the disk looks the same
 			r.Tally.state(hash, s.Killed(), false)
@@ -154,7 +155,14 @@ func (r *crashRun) shareOf(trace *crashfs.Trace, subsets, most int) uint64 {
 }
 
 // chosen tells whether a state is the one of its share.
-func (r *crashRun) chosen(hash, share uint64) bool { return hash%share == r.Seed%share }
+func (r *crashRun) chosen(s crashfs.State, share uint64) bool {
+	if share == 1 || s.Killed() {
+		return true
+	}
+	h := fnv.New64a()
+	io.WriteString(h, s.Key())
+	return (h.Sum64()^r.Seed)%share == 0
+}
 
 // unsure tells of errors after which nobody knows.
 func (r *crashRun) unsure(err error) bool { return errors.Is(err, driver.ErrStopped) }
@@ -211,9 +219,12 @@ func (r *crashRun) crashRecovery(t *testing.T, first *recovered, s crashfs.State
 	for _, m := range r.models(trace) {
 		for p := range trace.Points(m) {
 			for s := range p.States(r.sampling(subsets)) {
+				if !r.chosen(s, share) {
+					continue
+				}
 				disk, hash := s.Open(&crashfs.Options{Without: r.Without})
 				at := hash + uint64(len(p.Marks())) // what must be there changes with what was told
-				if done[at] || !r.chosen(hash, share) {
+				if done[at] {
 					continue
 				}
 				done[at] = true

@@ -117,7 +117,7 @@ func (b *builder) add(ino uint64) {
 		return
 	}
 	names := n.safe.names
-	b.made.nodes[ino] = n // before what is beneath it, which may be itself after a crash
+	b.made.nodes[ino] = n                // before what is beneath it, which may be itself after a crash
 	for _, name := range sorted(names) { // the same way every time
 		i := names[name]
 		if _, twice := b.made.nodes[i]; twice && b.from.nodes[i].dir {
