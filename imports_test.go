@@ -46,7 +46,7 @@ var places = map[string]place{
 	"internal/testtool":   {files: true},                                      // for tests alone
 	"internal/testserver": {ours: []string{"internal/testtool"}, files: true}, // for tests alone
 	"internal/…":          {ours: []string{"driver", "vfs", "internal/…"}, x: []string{"sys", "text"}},
-	"redisstore":          {ours: []string{"driver"}, others: true},
+	"redisstore":          {ours: []string{"driver"}, others: true, files: true}, // certificates that the URL names
 	"pgstore":             {ours: []string{"driver"}, others: true},
 	"mongostore":          {ours: []string{"driver"}, others: true},
 	"cmd/…":               {ours: []string{"", "…"}, others: true, files: true},

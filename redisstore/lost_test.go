@@ -191,7 +191,7 @@ func TestOutOfTime(t *testing.T) {
 	if err := s.Put(t.Context(), btc, []byte(`1`)); !errors.Is(err, driver.ErrUnknown) {
 		t.Errorf("Put, sent: %v", err)
 	}
-	p.l.Close()
+	p.cut()
 	for name, call := range calls(s) {
 		err := call(t.Context())
 		if err == nil || errors.Is(err, driver.ErrUnknown) || errors.Is(err, driver.ErrNotFound) || errors.Is(err, driver.ErrDamaged) {

@@ -57,13 +57,18 @@ func startProxy(t *testing.T, r *testserver.Redis) *proxy {
 func (p *proxy) url() string { return "redis://" + p.l.Addr().String() + "/0" }
 
 func (p *proxy) stop() {
+	p.cut()
+	p.wg.Wait()
+}
+
+// cut ends everything.
+func (p *proxy) cut() {
 	p.l.Close()
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	for c := range p.conns {
 		c.Close()
 	}
-	p.mu.Unlock()
-	p.wg.Wait()
 }
 
 // breaks sets what becomes of the first message that has all the words; the
