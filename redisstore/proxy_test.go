@@ -1,7 +1,6 @@
 package redisstore_test
 
 import (
-	"io"
 	"net"
 	"sync"
 	"testing"
@@ -108,6 +107,13 @@ func (p *proxy) keep(c net.Conn) bool {
 	return !p.closed
 }
 
+// line is one connection through the proxy.
+type line struct {
+	client, server net.Conn
+	drop           chan struct{} // closed when the next answer is not to go through
+	answered       chan struct{} // closed when that answer has come
+}
+
 func (p *proxy) serve(client net.Conn) {
 	defer client.Close()
 	server, err := net.Dial("tcp", p.server)
@@ -115,52 +121,57 @@ func (p *proxy) serve(client net.Conn) {
 		return
 	}
 	defer server.Close()
-	buf, answer := make([]byte, 1<<20), make([]byte, 1<<20)
-	answers := make(chan int, 1)
-	drop := make(chan struct{})
-	p.wg.Go(func() {
-		for {
-			n, err := server.Read(answer)
-			select {
-			case <-drop:
-				answers <- n
-				return
-			default:
-			}
-			if err != nil {
-				client.Close()
-				return
-			}
-			client.Write(answer[:n])
-		}
-	})
+	l := &line{client, server, make(chan struct{}), make(chan struct{})}
+	p.wg.Go(l.answers)
+	buf := make([]byte, 1<<20)
 	for {
 		n, err := client.Read(buf)
 		if err != nil {
 			return
 		}
-		switch p.verdict(buf[:n]) {
-		case pass:
-			server.Write(buf[:n])
-		case dropIt:
-			p.broken <- struct{}{}
-			return
-		case dropAnswer:
-			close(drop)
-			server.Write(buf[:n])
-			<-answers
-			p.broken <- struct{}{}
-			return
-		case holdIt:
-			close(drop)
-			client.Close()
-			p.broken <- struct{}{}
-			<-p.release
-			server.Write(buf[:n])
-			<-answers
-			close(p.went)
-			io.Copy(io.Discard, server)
+		if v := p.verdict(buf[:n]); v != pass {
+			p.breakLine(l, v, buf[:n])
 			return
 		}
+		server.Write(buf[:n])
+	}
+}
+
+func (p *proxy) breakLine(l *line, v verdict, message []byte) {
+	switch v {
+	case dropIt:
+		p.broken <- struct{}{}
+	case dropAnswer:
+		close(l.drop)
+		l.server.Write(message)
+		<-l.answered
+		p.broken <- struct{}{}
+	case holdIt:
+		close(l.drop)
+		l.client.Close()
+		p.broken <- struct{}{}
+		<-p.release
+		l.server.Write(message)
+		<-l.answered
+		close(p.went)
+	}
+}
+
+// answers passes on what the server says.
+func (l *line) answers() {
+	buf := make([]byte, 1<<20)
+	for {
+		n, err := l.server.Read(buf)
+		select {
+		case <-l.drop:
+			close(l.answered)
+			return
+		default:
+		}
+		if err != nil {
+			l.client.Close()
+			return
+		}
+		l.client.Write(buf[:n])
 	}
 }
