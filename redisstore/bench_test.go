@@ -52,6 +52,17 @@ func BenchmarkGet(b *testing.B) {
 	})
 }
 
+// The same command on both sides: value and mark are read together.
+func BenchmarkGetSameCommand(b *testing.B) {
+	compare(b, func(ctx context.Context, c *redis.Client, i uint64) error {
+		k := benchKey(i)
+		return c.MGet(ctx, k.Entity+":"+k.ID, ":rev:"+k.Entity+":"+k.ID).Err()
+	}, func(ctx context.Context, s driver.Store, i uint64) error {
+		_, err := s.Get(ctx, benchKey(i))
+		return err
+	})
+}
+
 // Three values change together, as in a tick: by MULTI and EXEC on the other side.
 func BenchmarkApply(b *testing.B) {
 	compare(b, func(ctx context.Context, c *redis.Client, i uint64) error {
