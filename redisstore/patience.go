@@ -89,6 +89,13 @@ func because(over, last error) error {
 // inquire puts questions, again if no answer comes: they change nothing.
 func (l *lane) inquire(p *patience, calls []*call) {
 	var last error
+	if c := calls[0]; len(calls) == 1 {
+		// Nearly all questions are answered at once.
+		last = l.send(p.ctx, c.command)
+		if err := c.command.Err(); last == nil && (err == nil || err == redis.Nil) {
+			return
+		}
+	}
 	for {
 		if over := p.over(); over != nil {
 			for _, c := range calls {

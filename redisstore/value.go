@@ -52,12 +52,14 @@ func parseMark(text string) mark {
 // it has to be seen, and it is revision and digest together that change with
 // every change by others. When that was is not known.
 func record(k driver.Key, key string, data []byte, text string) (driver.Record, error) {
-	m, sum := parseMark(text), digest(data)
-	if m.digest == sum {
+	m, sum := parseMark(text), sha1.Sum(data)
+	var digits [2 * sha1.Size]byte
+	hex.Encode(digits[:], sum[:])
+	if m.digest == string(digits[:]) {
 		return driver.Record{Key: k, Data: data, Rev: m.rev, ModTime: m.at}, nil
 	}
 	if err := driver.ValidateData(data); err != nil {
 		return driver.Record{}, &driver.DamagedError{Path: "key " + strconv.Quote(key), Reason: err.Error()}
 	}
-	return driver.Record{Key: k, Data: data, Rev: m.rev + "-" + sum}, nil
+	return driver.Record{Key: k, Data: data, Rev: m.rev + "-" + string(digits[:])}, nil
 }
