@@ -45,6 +45,8 @@ var places = map[string]place{
 	"live/candle":       {ours: []string{"internal/…"}},
 	"internal/testtool": {files: true}, // for tests alone
 	"internal/…":        {ours: []string{"driver", "vfs", "internal/…"}, x: []string{"sys", "text"}},
+	"cachestore":        {ours: []string{"driver", "internal/…"}},
+	"otelstore":         {ours: []string{"driver", "internal/…"}, others: true},
 	"redisstore":        {ours: []string{"driver"}, others: true},
 	"pgstore":           {ours: []string{"driver"}, others: true},
 	"mongostore":        {ours: []string{"driver"}, others: true},
