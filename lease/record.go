@@ -4,13 +4,24 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
+// Entity is where leases are kept, with what lies below it. It says who may write
+// now, and is no state that somebody would want back: a backup that restored it
+// would take a fencing token back.
+const Entity = "lease"
+
+// Kept tells whether an entity is one of those that leases are kept in.
+func Kept(entity string) bool {
+	return entity == Entity || strings.HasPrefix(entity, Entity+"/")
+}
+
 // The entities of the two records. Their ids are the names of the leases.
 const (
-	claimEntity = "lease"
-	beatEntity  = "lease/heartbeat"
+	claimEntity = Entity
+	beatEntity  = Entity + "/heartbeat"
 )
 
 // claimVersion is of the form below. A higher one is refused: a newer release
