@@ -108,6 +108,8 @@ func nextStep(err error) string {
 		return notFoundStep(err)
 	case errors.Is(err, holdfast.ErrNotKept):
 		return notKeptStep(of)
+	case errors.Is(err, holdfast.ErrFenced):
+		return "" // its text names who took over
 	case errors.Is(err, fs.ErrNotExist):
 		return "name where the state lies with --store"
 	case errors.Is(err, holdfast.ErrInvalidJSON):
