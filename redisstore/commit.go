@@ -1,0 +1,359 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/holdfast-go/holdfast/driver"
+)
+
+// A lane makes changes in transactions of this form, one message and one answer
+// each:
+//
+//	MULTI
+//	SET marker id EX week            this transaction has been made
+//	MSET key data mark-key mark …    all plain puts
+//	XADD log … suffix revision …     what watchers read
+//	EVALSHA …                        each change under conditions, each removal
+//	EXEC
+//	WATCH marker
+//
+// The marker is the lane's own key. It is in the transaction, so it tells of a
+// transaction whose answer was lost whether it was made: it holds that one's id,
+// or else that of the one before. A script appends its result to it if it has
+// changed anything.
+//
+// A message may reach the server long after its sender has given up and looked:
+// the bytes may wait in a buffer of either machine. So whoever looks at the
+// marker also touches it. As the lane has watched it since the answer to the
+// transaction before, a transaction that comes late finds it touched, and is not
+// made. After a look there are only two outcomes, and they stay.
+//
+// The look is itself a change: a server that flushes before it answers flushes
+// with it what it has read from its log after a crash, too. What is found to be
+// made is as durable as what was acknowledged.
+//
+// A marker that holds neither (the server has lost its memory, or another one
+// has taken its place) leaves the outcome unknown: driver.ErrUnknown.
+
+// week is how long a marker stays whose lane was not closed.
+const week = 7 * 24 * 60 * 60
+
+// logLength is how many entries watchers may be behind, more or less.
+const logLength = 4096
+
+// change is what a call changes: puts, or by a script.
+type change struct {
+	puts   []put
+	script *script
+	log    string // key
+	bytes  int
+}
+
+type put struct {
+	key, mark   string // keys
+	suffix, rev string
+	markText    string
+	data        []byte
+}
+
+// own copies the data, for a call whose caller may leave before it is sent.
+func (c *change) own() {
+	if c == nil {
+		return
+	}
+	for i := range c.puts {
+		c.puts[i].data = slices.Clone(c.puts[i].data)
+	}
+	if c.script != nil {
+		c.script.own()
+	}
+}
+
+func (c *change) size() int {
+	if c == nil {
+		return 0
+	}
+	return c.bytes
+}
+
+// fate is what became of a transaction.
+type fate int
+
+const (
+	made    fate = iota
+	notMade      // and never will be
+	refused      // not made, and trying again is of no use
+	lost         // no answer
+)
+
+// commit makes changes, each once.
+func (l *lane) commit(p *patience, calls []*call) {
+	var last error
+	for len(calls) > 0 {
+		if over := p.over(); over != nil {
+			fail(calls, because(over, last))
+			return
+		}
+		if last = l.prime(p); last != nil {
+			if errors.As(last, new(*weakError)) || isAnswer(last) && !passing(last) {
+				fail(calls, explain(last))
+				return
+			}
+			p.wait()
+			continue
+		}
+		var what fate
+		what, calls, last = l.transact(p, calls)
+		if what == lost {
+			what, calls, last = l.settle(p, calls, last)
+		}
+		switch what {
+		case refused:
+			fail(calls, explain(last))
+			return
+		case notMade:
+			if last != nil {
+				p.wait()
+			}
+		case lost:
+			l.last = ""
+			fail(calls, unknown(last))
+			return
+		}
+	}
+}
+
+func fail(calls []*call, err error) {
+	for _, c := range calls {
+		c.err = err
+	}
+}
+
+// prime sets the marker where it is not known what it holds. Whatever the lane
+// had under way comes to nothing from then on.
+func (l *lane) prime(p *patience) error {
+	if l.last != "" {
+		return nil
+	}
+	id := l.nextID()
+	t := newTransaction(p.ctx, l.marker)
+	t.add("SET", l.marker, id+"\n", "EX", week)
+	if _, err := t.send(p.ctx, l); err != nil {
+		return err
+	}
+	l.last = id
+	return nil
+}
+
+func (l *lane) nextID() string {
+	l.count++
+	return strconv.FormatUint(l.count, 36)
+}
+
+// transact makes one transaction of all calls, and returns those that are to be
+// made again.
+func (l *lane) transact(p *patience, calls []*call) (fate, []*call, error) {
+	id := l.nextID()
+	t := newTransaction(p.ctx, l.marker)
+	t.add("SET", l.marker, id+"\n", "EX", week)
+	t.addPuts(calls)
+	scripts := len(t.cmds) - 2 // where their answers begin, behind those of MULTI and SET
+	slot := 0
+	for _, c := range calls {
+		if c.change.script != nil {
+			t.add(c.change.script.command(l.marker, c.change.log, slot)...)
+			slot++
+		}
+	}
+	answers, err := t.send(p.ctx, l)
+	switch {
+	case err == nil:
+	case err == redis.Nil: // the marker has gone, or somebody has touched it
+		l.last = ""
+		return notMade, calls, nil
+	case errors.As(err, new(*offline)):
+		return notMade, calls, err
+	case errors.As(err, new(*weakError)):
+		return refused, calls, err
+	case !isAnswer(err):
+		return lost, calls, err
+	case passing(err):
+		return notMade, calls, err
+	default:
+		return refused, calls, err
+	}
+	l.last = id
+	return made, settled(calls, answers[1:], scripts), nil
+}
+
+// settled hands out the answers of a transaction that was made; scripts is where
+// those of scripts begin. It returns the calls that have to be made again.
+func settled(calls []*call, answers []any, scripts int) (again []*call) {
+	for _, c := range calls {
+		if c.change.script == nil {
+			if err, refused := answers[0].(error); refused { // of MSET
+				c.err = explain(err)
+			}
+			continue
+		}
+		if !c.change.script.settle(c, answers[scripts]) {
+			again = append(again, c)
+		}
+		scripts++
+	}
+	return again
+}
+
+// settle finds out what became of a transaction whose answer is lost.
+func (l *lane) settle(p *patience, calls []*call, why error) (fate, []*call, error) {
+	id := strconv.FormatUint(l.count, 36)
+	for {
+		if p.ctx.Err() != nil {
+			return lost, calls, because(p.ctx.Err(), why)
+		}
+		t := newTransaction(p.ctx, l.marker)
+		t.add("APPEND", l.marker, "!\n")
+		t.add("EXPIRE", l.marker, week)
+		t.add("GET", l.marker)
+		answers, err := t.send(p.ctx, l)
+		if err == nil {
+			text, _ := answers[2].(string)
+			return l.read(text, id, calls)
+		}
+		if err == redis.Nil { // touched by an earlier look whose answer was lost, too
+			err = nil
+		}
+		if isAnswer(err) && !passing(err) || errors.As(err, new(*weakError)) {
+			return lost, calls, explain(err)
+		}
+		if over := p.wait(); over != nil {
+			return lost, calls, because(over, first(err, why))
+		}
+	}
+}
+
+// read reads from a marker what became of the transaction id.
+func (l *lane) read(text, id string, calls []*call) (fate, []*call, error) {
+	holds, results, _ := strings.Cut(text, "\n")
+	switch holds {
+	case l.last:
+		return notMade, calls, nil
+	default:
+		return lost, calls, errors.New("the server does not remember; it may have lost changes")
+	case id:
+	}
+	l.last = id
+	gone := map[int]int64{}
+	for line := range strings.Lines(results) {
+		var slot int
+		var n int64
+		if _, err := fmt.Sscanf(line, "%d %d", &slot, &n); err == nil {
+			gone[slot] = n
+		}
+	}
+	var again []*call
+	slot := 0
+	for _, c := range calls {
+		if c.change.script == nil {
+			continue
+		}
+		n, changed := gone[slot]
+		if c.change.script.gone = n; !changed {
+			again = append(again, c) // it has changed nothing: what it found is found again
+		}
+		slot++
+	}
+	return made, again, nil
+}
+
+// transaction is a message in the making.
+type transaction struct {
+	ctx    context.Context
+	marker string
+	cmds   []redis.Cmder
+}
+
+func newTransaction(ctx context.Context, marker string) *transaction {
+	t := &transaction{ctx: ctx, marker: marker, cmds: make([]redis.Cmder, 0, 8)}
+	t.add("MULTI")
+	return t
+}
+
+func (t *transaction) add(words ...any) { t.cmds = append(t.cmds, redis.NewCmd(t.ctx, words...)) }
+
+// addPuts adds what all plain puts need.
+func (t *transaction) addPuts(calls []*call) {
+	n, log := 0, ""
+	for _, c := range calls {
+		n += len(c.change.puts)
+		log = c.change.log
+	}
+	if n == 0 {
+		return
+	}
+	set := append(make([]any, 0, 1+4*n), "MSET")
+	tell := append(make([]any, 0, 6+2*n), "XADD", log, "MAXLEN", "~", logLength, "*")
+	for _, c := range calls {
+		for _, p := range c.change.puts {
+			set = append(set, p.key, p.data, p.mark, p.markText)
+			tell = append(tell, p.suffix, p.rev)
+		}
+	}
+	t.add(set...)
+	t.add(tell...)
+}
+
+// send sends the transaction and returns its answers. An error that isAnswer, or
+// offline, says that it was not made; redis.Nil, that the marker was touched.
+func (t *transaction) send(ctx context.Context, l *lane) ([]any, error) {
+	t.add("EXEC")
+	exec := t.cmds[len(t.cmds)-1].(*redis.Cmd)
+	t.add("WATCH", t.marker)
+	err := l.send(ctx, t.cmds...)
+	if exec.Err() == nil && (err == nil || exec.Val() != nil) {
+		if answers, ok := exec.Val().([]any); ok {
+			return answers, nil
+		}
+		return nil, first(err, errors.New("EXEC is not answered as a transaction"))
+	}
+	if err != nil && !isAnswer(exec.Err()) {
+		return nil, err
+	}
+	// Of commands that were refused when they were queued, the first tells why.
+	if redis.HasErrorPrefix(exec.Err(), "EXECABORT") {
+		for _, cmd := range t.cmds {
+			if cmd.Err() != nil {
+				return nil, cmd.Err()
+			}
+		}
+	}
+	return nil, exec.Err()
+}
+
+// Put implements driver.Store.
+func (s *Store) Put(ctx context.Context, k driver.Key, data []byte) error {
+	if err := first(ctx.Err(), driver.ValidateKey(k), driver.ValidateData(data), s.writable()); err != nil {
+		return err
+	}
+	return s.changes.do(&call{ctx: ctx, change: s.newPuts([]driver.Op{{Key: k, Data: data}})})
+}
+
+// newPuts makes puts of ops, none of which is a removal. They happen together.
+func (s *Store) newPuts(ops []driver.Op) *change {
+	c := &change{puts: make([]put, len(ops)), log: s.keys.log()}
+	now := time.Now()
+	for i, op := range ops {
+		m := mark{rev: s.newRev(), at: now, digest: digest(op.Data)}
+		c.puts[i] = put{key: s.keys.value(op.Key), mark: s.keys.rev(op.Key), suffix: suffix(op.Key), rev: m.rev, markText: m.String(), data: op.Data}
+		c.bytes += len(op.Data)
+	}
+	return c
+}
