@@ -132,7 +132,8 @@ func (c *cache) divert(k driver.Key) {
 	}
 }
 
-// close drops a value, or those of an entity, and keeps none until open.
+// close drops a value, or those of an entity, and keeps none until open, nor what
+// was on its way before.
 func (c *cache) close(k driver.Key) {
 	c.closed[k]++
 	c.drop(k)
@@ -142,7 +143,6 @@ func (c *cache) open(k driver.Key) {
 	if c.closed[k]--; c.closed[k] == 0 {
 		delete(c.closed, k)
 	}
-	c.drop(k)
 }
 
 func (c *cache) isClosed(k driver.Key) bool {

@@ -152,7 +152,7 @@ func TestOthersAreSeenAfterTheTTL(t *testing.T) {
 		put(t, inner, "a", `2`)
 		time.Sleep(cachestore.DefaultTTL - 1)
 		want(t, s, "a", `1`)
-		time.Sleep(1)
+		time.Sleep(1 * time.Nanosecond)
 		want(t, s, "a", `2`)
 	})
 }
@@ -318,6 +318,27 @@ func TestConflictIsReadAnew(t *testing.T) {
 	}
 }
 
+// So it is where the condition is on a value that does not change.
+func TestConflictElsewhere(t *testing.T) {
+	inner := &deaf{Store: memory(t)}
+	s := cached(t, inner, &cachestore.Options{TTL: time.Hour})
+	store, err := holdfast.New(s, nil)
+	must(t, err)
+	put(t, s, "a", `1`)
+	want(t, s, "a", `1`)
+	put(t, inner, "a", `2`)
+	runs := 0
+	must(t, store.Update(t.Context(), func(b *holdfast.Batch) error {
+		runs++
+		rec, err := b.Get("e", "a")
+		if err != nil || runs > 3 {
+			return fmt.Errorf("attempt %d: %w", runs, err)
+		}
+		return b.Put("e", "b", rec.Data)
+	}))
+	want(t, inner, "b", `2`)
+}
+
 // A value that is read while it is written, or before and answered after, is not
 // kept: it may be the old one.
 func TestReadingBesideWriting(t *testing.T) {
@@ -366,6 +387,9 @@ func TestBound(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 	asked := inner.gets
+	if asked != 1000 {
+		t.Errorf("1000 values were read %d times: what is used all the time was dropped", asked)
+	}
 	if get(t, s, "0"); inner.gets != asked {
 		t.Error("what is used all the time was dropped")
 	}
@@ -393,7 +417,7 @@ func TestWhatIsGivenAwayIsACopy(t *testing.T) {
 }
 
 func TestClosed(t *testing.T) {
-	s := cachestore.New(memory(t), &cachestore.Options{TTL: time.Hour})
+	s := cachestore.New(&deaf{Store: memory(t)}, &cachestore.Options{TTL: time.Hour})
 	put(t, s, "a", `1`)
 	want(t, s, "a", `1`)
 	must(t, s.Close())

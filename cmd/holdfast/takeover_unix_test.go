@@ -4,8 +4,11 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -132,11 +135,13 @@ func (b *bot) signal(s syscall.Signal) {
 // duel is one takeover.
 type duel struct {
 	t      *testing.T
+	name   string
 	store  string
+	way    string // to the store for the first, if another than store
 	feed   []string
 	target int
 	extra  time.Duration
-	end    syscall.Signal // what ends or stops the first
+	strike func(first *bot) // what happens to the first
 }
 
 // fight has the first bot come to the target, ends or stops it there, and has
@@ -145,10 +150,10 @@ func (d duel) fight() (first, second *bot) {
 	d.t.Helper()
 	struck := make(chan time.Time, 1)
 	ready := make(chan struct{})
-	first = startBot(d.t, d.store, d.feed, d.target, func() {
+	first = startBot(d.t, cmp.Or(d.way, d.store), d.feed, d.target, func() {
 		<-ready
 		time.AfterFunc(d.extra, func() {
-			first.cmd.Process.Signal(d.end)
+			d.strike(first)
 			struck <- time.Now()
 		})
 	})
@@ -160,7 +165,7 @@ func (d duel) fight() (first, second *bot) {
 	close(ready)
 	began := <-struck
 	restored := second.await("restored")
-	d.t.Logf("%v at candle %d and %v: taken over after %v", d.end, d.target, d.extra, time.Since(began).Round(time.Millisecond))
+	d.t.Logf("%v at candle %d and %v: taken over after %v", d.name, d.target, d.extra, time.Since(began).Round(time.Millisecond))
 	if _, last := first.printed(); restored.LastCandle < last {
 		d.t.Errorf("it continues after candle %d, and %d was told of before", restored.LastCandle, last)
 	}
@@ -184,6 +189,83 @@ func (d duel) woken(first, second *bot) {
 	}
 }
 
+// cutOff demands that a bot that lost its way to the store has ended, or ends
+// now that it finds it again, and tells nothing more.
+func (d duel) cutOff(first *bot, before int) {
+	d.t.Helper()
+	<-first.over
+	result{first.cmd.ProcessState.ExitCode(), "", first.errs.String()}.fails(d.t, exitFailed)
+	if after, _ := first.printed(); after != before {
+		d.t.Errorf("it told %d things more after it was overtaken", after-before)
+	}
+}
+
+// line is a way to a server that can be cut.
+type line struct {
+	l  net.Listener
+	to string
+
+	mu    sync.Mutex
+	cut   bool
+	conns []net.Conn
+	all   sync.WaitGroup
+}
+
+func newLine(t *testing.T, to string) *line {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &line{l: l, to: to}
+	p.all.Go(p.accept)
+	t.Cleanup(func() {
+		l.Close()
+		p.set(true)
+		p.all.Wait()
+	})
+	return p
+}
+
+func (p *line) accept() {
+	for {
+		in, err := p.l.Accept()
+		if err != nil {
+			return
+		}
+		out, err := net.Dial("tcp", p.to)
+		p.mu.Lock()
+		if err != nil || p.cut {
+			in.Close()
+			if out != nil {
+				out.Close()
+			}
+			p.mu.Unlock()
+			continue
+		}
+		p.conns = append(p.conns, in, out)
+		p.mu.Unlock()
+		for _, way := range [][2]net.Conn{{in, out}, {out, in}} {
+			p.all.Go(func() {
+				io.Copy(way[0], way[1])
+				way[0].Close()
+				way[1].Close()
+			})
+		}
+	}
+}
+
+// set cuts the line, or mends it.
+func (p *line) set(cut bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cut = cut
+	for _, c := range p.conns {
+		c.Close()
+	}
+	p.conns = nil
+}
+
 func TestTakeoverOnRedis(t *testing.T) {
 	r := realCandles(t)
 	server := testserver.StartRedis(t)
@@ -198,19 +280,28 @@ func TestTakeoverOnRedis(t *testing.T) {
 	for i, at := range r.times[:n] {
 		index[at] = i
 	}
-	for i := range 6 {
-		end := syscall.SIGKILL
-		if i%2 == 1 {
-			end = syscall.SIGSTOP
-		}
-		d := duel{store: "--store=" + server.URL(fmt.Sprintf("prefix=duel%d:", i)), feed: feed, end: end,
+	for i := range 7 {
+		name := []string{"killed", "stopped", "cut off"}[i%3]
+		d := duel{store: "--store=" + server.URL(fmt.Sprintf("prefix=duel%d:", i)), feed: feed, name: name,
 			target: index[events[rng.IntN(len(events)-1)]], extra: time.Duration(rng.IntN(4000)) * time.Microsecond}
-		t.Run(fmt.Sprint(i, " ", end), func(t *testing.T) {
+		t.Run(fmt.Sprint(name, i), func(t *testing.T) {
 			t.Parallel()
 			d.t = t
-			first, second := d.fight()
-			if end == syscall.SIGSTOP {
-				d.woken(first, second)
+			switch name {
+			case "killed":
+				d.strike = func(first *bot) { first.cmd.Process.Signal(syscall.SIGKILL) }
+				d.fight()
+			case "stopped":
+				d.strike = func(first *bot) { first.cmd.Process.Signal(syscall.SIGSTOP) }
+				d.woken(d.fight())
+			case "cut off":
+				way, before := newLine(t, server.Addr), 0
+				d.way = strings.Replace(d.store, server.Addr, way.l.Addr().String(), 1)
+				d.strike = func(*bot) { way.set(true) }
+				first, _ := d.fight()
+				before, _ = first.printed()
+				way.set(false)
+				d.cutOff(first, before)
 			}
 			if got := spawn(t, "", d.store, "export").ok(t); got != want {
 				t.Errorf("the two left another state:\n%s\nwant\n%s", got, want)
