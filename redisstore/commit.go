@@ -243,12 +243,11 @@ func (l *lane) settle(p *patience, calls []*call, why error) (fate, []*call, err
 // read reads from a marker what became of the transaction id.
 func (l *lane) read(text, id string, calls []*call) (fate, []*call, error) {
 	holds, results, _ := strings.Cut(text, "\n")
-	switch holds {
-	case l.last:
+	if holds == l.last {
 		return notMade, calls, nil
-	default:
+	}
+	if holds != id {
 		return lost, calls, errors.New("the server does not remember; it may have lost changes")
-	case id:
 	}
 	l.last = id
 	gone := map[int]int64{}

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"time"
 
@@ -192,6 +193,10 @@ func (g *gate) turns(l *lane, b *batch) {
 			close(c.done)
 		}
 		g.mu.Unlock()
+		// Those who have just been answered often come again at once. They are let
+		// go first: else the first of them would have the lane to itself, and all
+		// the others would wait for that one.
+		runtime.Gosched()
 		b = g.release(l)
 	}
 }

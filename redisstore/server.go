@@ -86,16 +86,15 @@ func setting(answer []string) string {
 // weaknesses says how an acknowledged change may be lost.
 func (p promise) weaknesses() []string {
 	var w []string
-	add := func(if_ bool, text string) {
-		if if_ {
+	add := func(so bool, text string) {
+		if so {
 			w = append(w, text)
 		}
 	}
 	add(p.role == "slave", "the server is a replica: it takes no changes, and may be behind")
-	add(p.role == "", "it is not known whether the server is a replica: INFO is refused")
+	add(p.role == "", "INFO is refused: it is not known whether the server keeps a log, drops values, or is a replica")
 	add(p.appendOn == "0", "appendonly is no: when the server ends, changes since its last snapshot are lost; set appendonly yes")
 	if p.appendOn != "0" {
-		add(p.appendOn == "", "it is not known whether the server keeps a log: INFO is refused")
 		add(p.fsync == "", "appendfsync is not known, since CONFIG is refused: a power cut may lose the last changes")
 		add(p.fsync == "everysec", "appendfsync is everysec: a power cut loses a second or two of changes; set appendfsync always")
 		add(p.fsync == "no", "appendfsync is no: a power cut loses half a minute of changes; set appendfsync always")
@@ -103,7 +102,6 @@ func (p promise) weaknesses() []string {
 	}
 	evicts := p.policy != "noeviction" && !strings.HasPrefix(p.policy, "volatile-") && p.maxMemory != "0"
 	add(evicts && p.policy != "", "maxmemory-policy is "+p.policy+": the server drops values when it needs memory; set noeviction")
-	add(p.policy == "" && p.role != "", "maxmemory-policy is not known: the server may drop values when it needs memory")
 	return w
 }
 

@@ -110,6 +110,8 @@ func nextStep(err error) string {
 		return notKeptStep(of)
 	case errors.Is(err, holdfast.ErrFenced):
 		return "" // its text names who took over
+	case errors.Is(err, holdfast.ErrUnknown):
+		return "read the value to see, before you try again"
 	case errors.Is(err, fs.ErrNotExist):
 		return "name where the state lies with --store"
 	case errors.Is(err, holdfast.ErrInvalidJSON):

@@ -34,6 +34,7 @@ func problemText(f holdfast.Finding) string {
 		driver.ProblemMissing:  "missing, though it was never removed",
 		driver.ProblemChecksum: "not what was written, though nobody has edited it",
 		driver.ProblemJournal:  "a damaged stretch of the journal",
+		driver.ProblemServer:   "may lose what it has acknowledged",
 	}[f.Problem]
 	if !said {
 		text = string(f.Problem)

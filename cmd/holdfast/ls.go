@@ -115,7 +115,11 @@ func (a *app) lsIDs(ctx context.Context, s *holdfast.Store, entity string) error
 		if err != nil {
 			return err
 		}
-		row := fmt.Sprintf("%s\t%d\t%s\t%s", quote(v.ID), v.Size, v.ModTime.Format(time.RFC3339), v.State)
+		changed := "-" // by another program, at a time that the backend does not know
+		if !v.ModTime.IsZero() {
+			changed = v.ModTime.Format(time.RFC3339)
+		}
+		row := fmt.Sprintf("%s\t%d\t%s\t%s", quote(v.ID), v.Size, changed, v.State)
 		if v.State == stateDamaged {
 			damaged++
 			row = fmt.Sprintf("%s\t-\t-\t%s", quote(v.ID), v.State)

@@ -2,6 +2,7 @@ package testserver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -91,12 +93,12 @@ func readLine(r io.Reader) (string, error) {
 	}
 }
 
-// ready asks for a value, which the server answers once it has loaded its data.
-// Where a password is demanded, having been asked for it is enough.
+// ready asks for a value. A server that still loads its data says so; any other
+// answer is that of one that is ready, a demand for a password too.
 func (r *Redis) ready(ctx context.Context) error {
 	line, err := r.Command(ctx, "GET", "any")
-	if err != nil || line[0] != '-' || line[:min(7, len(line))] == "-NOAUTH" {
-		return err
+	if err == nil && strings.HasPrefix(line, "-LOADING") {
+		err = errors.New(line)
 	}
-	return fmt.Errorf("redis-server answers %s", line)
+	return err
 }
