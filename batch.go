@@ -39,7 +39,7 @@ func (s *Store) Update(ctx context.Context, f func(*Batch) error) error {
 }
 
 func (s *Store) update(ctx context.Context, k driver.Key, f func(*Batch) error) error {
-	applier, ok := s.d.(driver.Applier)
+	applier, ok := driver.As[driver.Applier](s.d)
 	for attempt := 1; ; attempt++ {
 		if err := first(s.writable(), s.usable(ctx, ok)); err != nil {
 			return fail("update", k, err)

@@ -115,7 +115,7 @@ func (c *Collection[T]) Delete(ctx context.Context, id string) error {
 // Clear removes all values of the collection, durably. It is backtest-kit's
 // removeAll.
 func (c *Collection[T]) Clear(ctx context.Context) error {
-	del, ok := c.s.d.(driver.Deleter)
+	del, ok := driver.As[driver.Deleter](c.s.d)
 	err := c.s.writable()
 	if err == nil {
 		err = c.s.beginEntity(ctx, c.entity, ok)
@@ -252,7 +252,7 @@ type Change struct {
 // told as one.
 func (c *Collection[T]) Watch(ctx context.Context) iter.Seq2[Change, error] {
 	key := driver.Key{Entity: c.entity}
-	w, ok := c.s.d.(driver.Watcher)
+	w, ok := driver.As[driver.Watcher](c.s.d)
 	err := c.s.beginEntity(ctx, c.entity, ok)
 	if err != nil {
 		return func(yield func(Change, error) bool) { yield(Change{}, fail("watch", key, err)) }
@@ -272,7 +272,7 @@ func (c *Collection[T]) key(id string) driver.Key { return driver.Key{Entity: c.
 // ids lists in the backend's order.
 func (c *Collection[T]) ids(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		l, ok := c.s.d.(driver.Lister)
+		l, ok := driver.As[driver.Lister](c.s.d)
 		key := driver.Key{Entity: c.entity}
 		if err := c.s.beginEntity(ctx, c.entity, ok); err != nil {
 			yield("", fail("list", key, err))

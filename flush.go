@@ -12,7 +12,7 @@ import (
 // nothing to flush, and neither has a store opened for reading alone: nil.
 func (s *Store) Flush(ctx context.Context) error {
 	err := s.usable(ctx, true)
-	if f, ok := s.d.(driver.Flusher); ok && err == nil && !s.readOnly {
+	if f, ok := driver.As[driver.Flusher](s.d); ok && err == nil && !s.readOnly {
 		err = f.Flush(ctx)
 	}
 	return fail("flush", driver.Key{}, err)

@@ -85,7 +85,7 @@ func (c *Collection[T]) version(v driver.Version) (Version[T], error) {
 func (c *Collection[T]) versions(ctx context.Context, op, id string) iter.Seq2[driver.Version, error] {
 	return func(yield func(driver.Version, error) bool) {
 		k := c.key(id)
-		h, ok := c.s.d.(driver.Historian)
+		h, ok := driver.As[driver.Historian](c.s.d)
 		if err := c.s.begin(ctx, k, ok); err != nil {
 			yield(driver.Version{}, fail(op, k, err))
 			return

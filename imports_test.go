@@ -46,6 +46,8 @@ var places = map[string]place{
 	"internal/testtool":   {files: true},                                      // for tests alone
 	"internal/testserver": {ours: []string{"internal/testtool"}, files: true}, // for tests alone
 	"internal/…":          {ours: []string{"driver", "vfs", "internal/…"}, x: []string{"sys", "text"}},
+	"cachestore":          {ours: []string{"driver", "internal/…"}},
+	"otelstore":           {ours: []string{"driver", "internal/…"}, others: true},
 	"redisstore":          {ours: []string{"driver"}, others: true, files: true}, // certificates that the URL names
 	"pgstore":             {ours: []string{"driver"}, others: true},
 	"mongostore":          {ours: []string{"driver"}, others: true},

@@ -102,7 +102,7 @@ func (s *Store) Driver() driver.Store { return s.d }
 // Report tells what recovery found and did when the store was opened. It is
 // empty for a backend that has no recovery.
 func (s *Store) Report() Report {
-	if r, ok := s.d.(driver.Recoverer); ok {
+	if r, ok := driver.As[driver.Recoverer](s.d); ok {
 		return r.Report()
 	}
 	return Report{}
@@ -112,7 +112,7 @@ func (s *Store) Report() Report {
 // promises nothing.
 func (s *Store) Properties() Properties {
 	p := Properties{Backend: "custom", Batch: driver.BatchNone, MaxData: driver.MaxData}
-	if d, ok := s.d.(driver.Describer); ok {
+	if d, ok := driver.As[driver.Describer](s.d); ok {
 		p = d.Properties()
 	}
 	p.ReadOnly = p.ReadOnly || s.readOnly
@@ -123,7 +123,7 @@ func (s *Store) Properties() Properties {
 // store for writing would do about it; it changes nothing. progress, if not
 // nil, is told now and then how many values have been read.
 func (s *Store) Check(ctx context.Context, progress func(values int)) (Report, error) {
-	c, ok := s.d.(driver.Checker)
+	c, ok := driver.As[driver.Checker](s.d)
 	if err := s.usable(ctx, ok); err != nil {
 		return Report{}, fail("check", driver.Key{}, err)
 	}
@@ -135,7 +135,7 @@ func (s *Store) Check(ctx context.Context, progress func(values int)) (Report, e
 // byte order. An error ends the sequence.
 func (s *Store) Entities(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		l, ok := s.d.(driver.Lister)
+		l, ok := driver.As[driver.Lister](s.d)
 		if err := s.usable(ctx, ok); err != nil {
 			yield("", fail("list", driver.Key{}, err))
 			return
@@ -154,7 +154,7 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	if c, ok := s.d.(io.Closer); ok {
+	if c, ok := driver.As[io.Closer](s.d); ok {
 		return fail("close", driver.Key{}, c.Close())
 	}
 	return nil
@@ -261,7 +261,7 @@ func (s *Store) put(ctx context.Context, k driver.Key, data []byte) error {
 }
 
 func (s *Store) delete(ctx context.Context, k driver.Key) error {
-	del, ok := s.d.(driver.Deleter)
+	del, ok := driver.As[driver.Deleter](s.d)
 	err := s.beginWrite(ctx, k, ok)
 	if err == nil {
 		err = del.Delete(ctx, k)

@@ -24,7 +24,7 @@ import (
 // keeps no history, or cannot write under a condition.
 func (c *Collection[T]) Undo(ctx context.Context, id string) (Version[T], error) {
 	k := c.key(id)
-	applier, ok := c.s.d.(driver.Applier)
+	applier, ok := driver.As[driver.Applier](c.s.d)
 	for attempt := 1; ; attempt++ {
 		if err := first(c.s.writable(), c.s.usable(ctx, ok)); err != nil {
 			return Version[T]{}, fail("undo", k, err)

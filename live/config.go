@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/holdfast-go/holdfast"
+	"github.com/holdfast-go/holdfast/lease"
 	"github.com/holdfast-go/holdfast/trade"
 )
 
@@ -30,6 +31,14 @@ type Config struct {
 	// files, for example. It is what backtest-kit's usePersistSignalAdapter
 	// and usePersistRiskAdapter choose.
 	SignalStore, RiskStore *holdfast.Store
+
+	// Lease, if not nil, fences every write: another process that takes the lease
+	// over ends this one's, with holdfast.ErrFenced, before anything is told that
+	// the other may tell too. Store is then Lease.Store(), which is also what nil
+	// stands for; SignalStore and RiskStore cannot lie elsewhere. It stays the
+	// caller's, who releases it after the Runner is closed. One lease for each
+	// strategy and symbol lets several processes share the work.
+	Lease *lease.Lease
 
 	Exchange string // such as "binance"; a signal of another one is refused
 	Symbol   string // such as "BTCUSDT" or "BTC/USDT:USDT"
@@ -78,9 +87,14 @@ func MaxOpenPositions(n int) Validation {
 
 // check refuses what could not work, and fills in the defaults.
 func (c *Config) check() error {
+	if c.Lease != nil && c.Store == nil {
+		c.Store = c.Lease.Store()
+	}
 	switch {
 	case c.Store == nil:
 		return errors.New("no store: set Config.Store")
+	case c.Lease != nil && !c.fenced():
+		return errors.New("a store that the lease does not fence: leave Store, SignalStore and RiskStore empty beside Config.Lease")
 	case c.Exchange == "":
 		return errors.New("no exchange: set Config.Exchange, so that a signal of another one is not taken for this one's")
 	case c.Symbol == "":
@@ -103,6 +117,16 @@ func (c *Config) check() error {
 	}
 	c.defaults()
 	return nil
+}
+
+// fenced tells whether the lease fences everything that is written.
+func (c *Config) fenced() bool {
+	for _, s := range []*holdfast.Store{c.Store, c.SignalStore, c.RiskStore} {
+		if s != nil && s != c.Lease.Store() {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *Config) defaults() {

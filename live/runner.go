@@ -75,7 +75,8 @@ type Runner struct {
 // or written by backtest-kit without a cursor, is taken as it is. A signal of
 // another exchange, strategy or symbol is refused with an error that names
 // both; one without an exchange is accepted. What is damaged is ErrDamaged.
-// One runner per strategy and symbol may be open on a store at a time.
+// One runner per strategy and symbol may be open on a store at a time, which
+// Config.Lease sees to.
 func Open(ctx context.Context, cfg Config) (*Runner, error) {
 	if err := cfg.check(); err != nil {
 		return nil, fmt.Errorf("live: %w", err)
@@ -85,10 +86,15 @@ func Open(ctx context.Context, cfg Config) (*Runner, error) {
 	if err != nil {
 		return nil, r.fail("open", err)
 	}
+	if err := r.held(ctx); err != nil {
+		return nil, r.fail("open", err)
+	}
 	if f := r.cfg.Callbacks.OnRestored; f != nil {
 		f(restored)
 	}
-	r.tell()
+	if err := r.tell(ctx); err != nil {
+		return nil, r.fail("open", err)
+	}
 	return r, nil
 }
 
@@ -96,7 +102,8 @@ func Open(ctx context.Context, cfg Config) (*Runner, error) {
 // later ones, had been handled.
 func (r *Runner) Skipped() int { return r.skipped }
 
-// Close stores that everything was told. After an ErrReopen it writes nothing.
+// Close stores that everything was told. After an ErrReopen or ErrFenced it
+// writes nothing.
 // It does not close the store. A second Close returns nil.
 func (r *Runner) Close(ctx context.Context) error {
 	if r.closed {

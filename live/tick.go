@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/holdfast-go/holdfast"
 	"github.com/holdfast-go/holdfast/live/candle"
 	"github.com/holdfast-go/holdfast/trade"
 )
@@ -27,7 +28,8 @@ type Outcome struct {
 // is skipped. Gaps between candles are allowed. An invalid candle is an error
 // that names its time, and so is an error of the strategy: nothing has
 // happened then, and the runner goes on. After an error of the store it does
-// not: every further Tick is ErrReopen.
+// not: every further Tick is ErrReopen, or holdfast.ErrFenced where another
+// process has taken the lease over.
 //
 // ctx is looked at before anything is done. A tick that has begun is finished,
 // so that a program that is told to stop does so between candles.
@@ -50,18 +52,36 @@ func (r *Runner) Tick(ctx context.Context, c candle.Candle) (Outcome, error) {
 		return Outcome{}, r.fail("tick", fmt.Errorf("candle %s: %w", clock(c.Time), err))
 	}
 	r.state, r.cursor.untold = s.next, s.events
-	r.tell()
+	if err := r.tell(context.WithoutCancel(ctx)); err != nil {
+		return Outcome{}, r.fail("tick", fmt.Errorf("candle %s: stored, and not told: %w", clock(c.Time), err))
+	}
 	return Outcome{Events: slices.Clone(s.events)}, nil
 }
 
 // tell tells what is stored as untold. If a callback panics, the rest stays
-// untold, and the runner must not go on to a candle that would forget it.
-func (r *Runner) tell() {
+// untold, and the runner must not go on to a candle that would forget it. So it
+// is where the lease is gone: whoever has it now tells the rest.
+func (r *Runner) tell(ctx context.Context) error {
 	r.failed = errUntold
 	for _, e := range r.cursor.untold {
+		// The write before was fenced. A process that was stopped since, for longer
+		// than the lease time, must not act on it as if no time had passed.
+		if err := r.held(ctx); err != nil {
+			r.failed = err
+			return err
+		}
 		r.cfg.Callbacks.tell(e)
 	}
 	r.failed = nil
+	return nil
+}
+
+// held tells why the lease, if there is one, is not known to be held.
+func (r *Runner) held(ctx context.Context) error {
+	if r.cfg.Lease == nil {
+		return nil
+	}
+	return r.cfg.Lease.Check(ctx)
 }
 
 // ready refuses a candle that cannot be handled at all.
@@ -69,6 +89,8 @@ func (r *Runner) ready(ctx context.Context, c candle.Candle) error {
 	switch {
 	case r.closed:
 		return ErrClosed
+	case errors.Is(r.failed, holdfast.ErrFenced):
+		return r.failed // opening again would be fenced too
 	case r.failed != nil:
 		return fmt.Errorf("%w (%w)", ErrReopen, r.failed)
 	case ctx.Err() != nil:

@@ -19,6 +19,7 @@ import (
 type world struct {
 	strategy live.Strategy
 	feed     []tickOf
+	lease    func(cfg *live.Config) error // adds a lease; may be nil
 }
 
 type tickOf struct {
@@ -50,6 +51,11 @@ func (w *world) open(t testing.TB, d, base backend, h *heard) ([]*live.Runner, e
 		cfg.AwaitMinutes = 6
 		h.check = func(e live.Event) { isStored(t, base, e) }
 		cfg.Callbacks = h.callbacks(t)
+		if w.lease != nil {
+			if err := w.lease(&cfg); err != nil {
+				return nil, err
+			}
+		}
 		r, err := live.Open(context.Background(), cfg)
 		if err != nil {
 			return nil, err

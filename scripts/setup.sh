@@ -29,7 +29,7 @@ if [ -n "$missing" ]; then
 fi
 
 echo "== go mod download"
-for module in . ./cmd/holdfast ./bench ./redisstore; do
+for module in . ./cmd/holdfast ./bench ./redisstore ./otelstore; do
 	(cd "$module" && go mod download)
 done
 echo "== $(go version), node $(node --version)"

@@ -196,7 +196,7 @@ func (s *subject) applyRestart() {
 }
 
 func (s *subject) applyTooWide() {
-	a, ok := s.store.(driver.Applier)
+	a, ok := driver.As[driver.Applier](s.store)
 	scope := batchScope(s.store)
 	if !ok || scope == driver.BatchAny {
 		s.Skip("Apply is missing, or knows no limit")

@@ -195,7 +195,7 @@ func (s *subject) nameBroken(k driver.Key) {
 		if has, err := s.store.Has(s.ctx, k); has || err != nil && !errors.Is(err, driver.ErrInvalidName) {
 			s.Fatalf("Has: %v, %v", has, err)
 		}
-		if d, ok := s.store.(driver.Deleter); ok && !refusedOrAbsent(d.Delete(s.ctx, k)) {
+		if d, ok := driver.As[driver.Deleter](s.store); ok && !refusedOrAbsent(d.Delete(s.ctx, k)) {
 			s.Fatal("Delete: neither ErrInvalidName nor ErrNotFound")
 		}
 	}, key("there"))

@@ -49,7 +49,7 @@ func (su *suite) lacks(s driver.Store, n need) string {
 }
 
 func is[C any](s driver.Store) bool {
-	_, ok := s.(C)
+	_, ok := driver.As[C](s)
 	return ok
 }
 
@@ -59,7 +59,7 @@ func batchScope(s driver.Store) driver.BatchScope {
 	if !is[driver.Applier](s) {
 		return driver.BatchNone
 	}
-	if d, ok := s.(driver.Describer); ok {
+	if d, ok := driver.As[driver.Describer](s); ok {
 		return d.Properties().Batch
 	}
 	return driver.BatchAny
@@ -67,13 +67,13 @@ func batchScope(s driver.Store) driver.BatchScope {
 
 // exactBytes tells whether data must come back byte for byte.
 func exactBytes(s driver.Store) bool {
-	d, ok := s.(driver.Describer)
+	d, ok := driver.As[driver.Describer](s)
 	return ok && d.Properties().ExactBytes
 }
 
 // keepsHistory tells whether history is open to be judged: a backend that says
 // nothing of itself is held to what its methods promise.
 func keepsHistory(s driver.Store) bool {
-	d, ok := s.(driver.Describer)
+	d, ok := driver.As[driver.Describer](s)
 	return !ok || d.Properties().History
 }

@@ -22,7 +22,7 @@ func propertyCases() []testCase {
 // properties ends the test where the backend says nothing.
 func (s *subject) properties() driver.Properties {
 	s.Helper()
-	d, ok := s.store.(driver.Describer)
+	d, ok := driver.As[driver.Describer](s.store)
 	if !ok {
 		s.Skip("the backend has no driver.Describer")
 	}
@@ -59,7 +59,7 @@ func (s *subject) propMaxData() {
 	k := key("a")
 	s.put(k, `1`)
 	limit := int64(driver.MaxData)
-	if d, ok := s.store.(driver.Describer); ok && d.Properties().MaxData > 0 {
+	if d, ok := driver.As[driver.Describer](s.store); ok && d.Properties().MaxData > 0 {
 		limit = d.Properties().MaxData
 	}
 	data := bytes.Repeat([]byte(" "), int(limit)+1)

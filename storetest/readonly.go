@@ -23,7 +23,7 @@ func ReadOnly(t *testing.T, s *holdfast.Store, k driver.Key) {
 		t.Fatalf("Get: %v", err)
 	}
 	readOnly(t, s, k, rec.Data)
-	if d, ok := s.Driver().(driver.Describer); ok && d.Properties().ReadOnly {
+	if d, ok := driver.As[driver.Describer](s.Driver()); ok && d.Properties().ReadOnly {
 		readOnlyDriver(t, s.Driver(), k, rec)
 	}
 }
@@ -62,11 +62,11 @@ func readOnlyDriver(t *testing.T, d driver.Store, k driver.Key, before driver.Re
 	t.Helper()
 	ctx := t.Context()
 	changes := map[string]error{"Put": d.Put(ctx, k, []byte(`"changed"`))}
-	if del, ok := d.(driver.Deleter); ok {
+	if del, ok := driver.As[driver.Deleter](d); ok {
 		changes["Delete"] = del.Delete(ctx, k)
 		changes["Clear"] = del.Clear(ctx, k.Entity)
 	}
-	if a, ok := d.(driver.Applier); ok && batchScope(d) != driver.BatchNone {
+	if a, ok := driver.As[driver.Applier](d); ok && batchScope(d) != driver.BatchNone {
 		changes["Apply"] = a.Apply(ctx, nil, []driver.Op{put(k, `"changed"`)})
 	}
 	for name, err := range changes {

@@ -17,6 +17,7 @@ type desk struct {
 	options  liveOptions
 	feeds    *feeds
 	progress *progress
+	standby  *standby // nil: no leases
 
 	runners map[string]*live.Runner
 	handled map[string]int
@@ -25,14 +26,38 @@ type desk struct {
 	output  error // the first line that could not be printed
 }
 
+// standBy is run for one of several processes: it waits for the leases, and
+// trades for as long as it has them.
+func (d *desk) standBy(ctx context.Context, strategy live.Strategy) error {
+	s, err := newStandby(d)
+	if err != nil {
+		return err
+	}
+	d.standby = s
+	if err = s.acquire(ctx); err == nil {
+		err = d.run(s.guard(ctx), strategy)
+	}
+	err = s.release(ctx, err)
+	if interrupted(ctx, err) {
+		return d.first(nil)
+	}
+	return d.first(err)
+}
+
 // run trades until the candles end, one of them cannot be handled or ctx ends.
 func (d *desk) run(ctx context.Context, strategy live.Strategy) error {
 	d.runners, d.handled = map[string]*live.Runner{}, map[string]int{}
 	if err := d.open(ctx, strategy); err != nil {
+		if lost := endOf(ctx); lost != nil {
+			err = lost
+		}
 		return d.first(err)
 	}
 	err := d.trade(ctx)
 	d.progress.clear()
+	if errors.Is(err, holdfast.ErrFenced) {
+		return d.first(err) // the state is another's now, and what it says of this run is not true
+	}
 	// What was told is noted as told, and the summary read, even if ctx ended.
 	ctx = context.WithoutCancel(ctx)
 	for _, symbol := range d.options.symbols {
@@ -62,6 +87,9 @@ func (d *desk) open(ctx context.Context, strategy live.Strategy) error {
 			Store: d.store, Exchange: d.options.exchange, Symbol: symbol, Strategy: strategy,
 			RiskName: d.options.risk, FeePercent: d.options.fee, Callbacks: d.callbacks(symbol),
 		}
+		if d.standby != nil {
+			cfg.Store, cfg.Lease = nil, d.standby.leases[symbol]
+		}
 		if d.options.maxPositions > 0 {
 			cfg.Validations = []live.Validation{live.MaxOpenPositions(d.options.maxPositions)}
 		}
@@ -81,13 +109,13 @@ func (d *desk) trade(ctx context.Context) error {
 	candles := d.feeds.stream(done)
 	for d.output == nil {
 		if ctx.Err() != nil {
-			return nil
+			return endOf(ctx)
 		}
 		var n next
 		select {
 		case n = <-candles:
 		case <-ctx.Done():
-			return nil
+			return endOf(ctx)
 		}
 		switch {
 		case errors.Is(n.err, io.EOF):
@@ -104,6 +132,14 @@ func (d *desk) trade(ctx context.Context) error {
 		}
 		d.total++
 		d.progress.at(d.total, d.feeds.read.Load())
+	}
+	return nil
+}
+
+// endOf is nil where the run was told to end, else why it has to.
+func endOf(ctx context.Context) error {
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
 	}
 	return nil
 }

@@ -9,12 +9,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/holdfast-go/holdfast"
+	"github.com/holdfast-go/holdfast/lease"
 )
 
 const exportHelp = `Export prints all values, or those of one entity, as lines that import reads:
 {"entity":…,"id":…,"data":…}. Entities come in byte order, ids in natural
 order. White space between the tokens of a value is left out; numbers and
 strings stay as they are written.
+
+Who holds a lease is no state to be brought back: the entity lease, and what is
+below it, is left out unless it is named.
 
 It prints JSON lines with and without --json. A damaged value is told on
 stderr and left out; the rest is exported, and the exit status is 3.`
@@ -74,6 +78,9 @@ func (x *exporter) all(ctx context.Context, s *holdfast.Store, only []string) er
 		return err
 	}
 	for entity, err := range s.Entities(ctx) {
+		if err == nil && lease.Kept(entity) {
+			continue
+		}
 		if err == nil {
 			err = x.entity(ctx, s, entity)
 		}

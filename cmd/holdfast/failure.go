@@ -108,6 +108,8 @@ func nextStep(err error) string {
 		return notFoundStep(err)
 	case errors.Is(err, holdfast.ErrNotKept):
 		return notKeptStep(of)
+	case errors.Is(err, holdfast.ErrFenced):
+		return "" // its text names who took over
 	case errors.Is(err, holdfast.ErrUnknown):
 		return "read the value to see, before you try again"
 	case errors.Is(err, fs.ErrNotExist):

@@ -45,6 +45,7 @@ type told struct {
 	Symbol     string // of restored
 	Time       int64  // of an event
 	LastCandle int64  // of restored
+	PID        int    // of waiting
 	Signal     *struct{ Symbol string }
 }
 

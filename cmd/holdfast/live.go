@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/holdfast-go/holdfast"
+	"github.com/holdfast-go/holdfast/driver"
+	"github.com/holdfast-go/holdfast/lease"
 	"github.com/holdfast-go/holdfast/live"
 )
 
@@ -23,9 +26,15 @@ made up (demo:, demo:?candles=N&seed=N). Give --candles and --symbol several
 times, in pairs, to trade several symbols under one risk profile; their candles
 are taken in the order of time, so none is handled before each input has one.
 
+With --lease several processes may run it at once on a store that they share,
+such as redis: or postgres:. One trades; the others stand by, say for whom, and
+take over where it was within --lease-ttl of its death. One that was stopped or
+cut off, and comes back after that, is fenced: nothing it writes is accepted any
+more, and it ends with status 1. Each strategy and symbol has its own lease.
+
 A line is printed for each trade when it is closed, after it is stored; the
 last one may be printed again after a crash. With --json each event is an
-object on a line, whose "kind" is restored, scheduled, opened, closed,
+object on a line, whose "kind" is waiting, restored, scheduled, opened, closed,
 cancelled, rejected or, at the end, summary.
 
 A candle that is not newer than the last one handled is skipped. The rows of a
@@ -38,7 +47,9 @@ const liveExample = `  holdfast live --candles demo: --symbol BTCUSDT
   holdfast live --candles BTCUSDT-1m.csv --symbol BTCUSDT --strategy pullback
   feed | holdfast live --candles - --symbol BTC/USDT:USDT --exchange binance
   holdfast live --candles btc.csv --symbol BTCUSDT --candles eth.csv \
-    --symbol ETHUSDT --risk conservative --max-positions 1`
+    --symbol ETHUSDT --risk conservative --max-positions 1
+  feed | holdfast --store redis://localhost live --lease --candles - \
+    --symbol BTCUSDT`
 
 // liveOptions are the flags of live.
 type liveOptions struct {
@@ -46,6 +57,8 @@ type liveOptions struct {
 	exchange, strategy, risk string
 	maxPositions             int
 	fee                      float64
+	lease                    bool
+	leaseTTL                 time.Duration
 }
 
 func newLive(a *app) *cobra.Command {
@@ -58,6 +71,9 @@ func newLive(a *app) *cobra.Command {
 		Args:    takes(0, 0, "no arguments, but --candles and --symbol"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			strategy, err := o.check()
+			if err == nil && !o.lease && cmd.Flags().Changed("lease-ttl") {
+				err = errors.New("--lease-ttl needs --lease")
+			}
 			if err != nil {
 				return misused(cmd, err)
 			}
@@ -72,6 +88,8 @@ func newLive(a *app) *cobra.Command {
 	flags.StringVar(&o.risk, "risk", "", "`NAME` of the risk profile that positions count towards")
 	flags.IntVar(&o.maxPositions, "max-positions", 0, "at most `N` open positions under --risk; 0: any number")
 	flags.Float64Var(&o.fee, "fee", 0.1, "`PERCENT` of the amount, for each side of a trade")
+	flags.BoolVar(&o.lease, "lease", false, "trade only while holding the lease of the strategy and symbol,\nand wait until it is free")
+	flags.DurationVar(&o.leaseTTL, "lease-ttl", lease.DefaultTTL, "`TIME` within which another takes over from one that died")
 	names := live.StrategyNames()
 	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("strategy", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp)))
 	return cmd
@@ -104,6 +122,8 @@ func (o *liveOptions) check() (live.Strategy, error) {
 		return nil, errors.New("--max-positions needs a --risk profile to count in")
 	case strings.Contains(o.risk, "/") || o.risk == "." || o.risk == "..":
 		return nil, fmt.Errorf("--risk %s: a name without \"/\", and not \".\" or \"..\"", quote(o.risk))
+	case o.leaseTTL < lease.MinTTL || o.leaseTTL > lease.MaxTTL:
+		return nil, fmt.Errorf("--lease-ttl %v: it takes %v to %v", o.leaseTTL, lease.MinTTL, lease.MaxTTL)
 	case !(o.fee >= 0 && o.fee < 100):
 		return nil, fmt.Errorf("--fee %v: it takes a percentage from 0 to below 100", o.fee)
 	}
@@ -119,11 +139,19 @@ func (a *app) live(cmd *cobra.Command, o liveOptions, strategy live.Strategy) er
 		return fmt.Errorf("live: --candles: %w", err)
 	}
 	defer feeds.close()
-	return a.change(cmd, func(ctx context.Context, s *holdfast.Store) error {
+	err = a.change(cmd, func(ctx context.Context, s *holdfast.Store) error {
 		d := &desk{a: a, store: s, options: o, feeds: feeds}
 		if !feeds.waits {
 			d.progress = a.newProgress("live", "candles", feeds.size)
 		}
+		if o.lease {
+			return d.standBy(ctx, strategy)
+		}
 		return d.run(ctx, strategy)
 	})
+	var alone *driver.LockedError
+	if o.lease && errors.As(err, &alone) {
+		return advise(err, "this store is for one process at a time: to stand by with --lease, use one that several processes share")
+	}
+	return err
 }

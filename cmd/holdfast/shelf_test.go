@@ -19,6 +19,7 @@ type shelf struct {
 	*memstore.Store
 	report  driver.Report
 	bare    bool // no history
+	shared  bool // several processes may use it
 	damaged bool // every value
 }
 
@@ -26,7 +27,7 @@ func (s *shelf) Close() error          { return nil }
 func (s *shelf) Report() driver.Report { return s.report }
 func (s *shelf) Properties() driver.Properties {
 	p := s.Store.Properties()
-	p.Location = "the shelf"
+	p.Location, p.Shared = "the shelf", s.shared
 	return p
 }
 

@@ -59,6 +59,9 @@ var misuses = []struct{ args, word string }{
 	{"live --candles demo: --symbol S --fee 100", "--fee 100"},
 	{"live --candles demo: --symbol S --fee NaN", "--fee NaN"},
 	{"live --candles demo: --symbol S --fee much", "much"},
+	{"live --candles demo: --symbol S --lease-ttl 5s", "--lease-ttl needs --lease"},
+	{"live --candles demo: --symbol S --lease --lease-ttl 1ms", "100ms to 24h"},
+	{"live --candles demo: --symbol S --lease --lease-ttl soon", "soon"},
 	{"ls --store", "--store"},
 }
 
