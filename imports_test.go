@@ -47,7 +47,7 @@ var places = map[string]place{
 	"internal/testserver": {ours: []string{"internal/testtool"}, files: true}, // for tests alone
 	"internal/…":          {ours: []string{"driver", "vfs", "internal/…"}, x: []string{"sys", "text"}},
 	"redisstore":          {ours: []string{"driver"}, others: true},
-	"pgstore":             {ours: []string{"driver"}, others: true},
+	"pgstore":             {ours: []string{"driver", "internal/…"}, others: true},
 	"mongostore":          {ours: []string{"driver"}, others: true},
 	"cmd/…":               {ours: []string{"", "…"}, others: true, files: true},
 	"bench":               {ours: []string{"", "…"}, others: true, files: true},

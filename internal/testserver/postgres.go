@@ -53,6 +53,12 @@ func StartPostgres(t testing.TB, settings ...string) *Postgres {
 	return p
 }
 
+// NeedPostgres ends the test with testtool.Missing where there is no server.
+func NeedPostgres(t testing.TB) {
+	t.Helper()
+	postgresBin(t)
+}
+
 // postgresBin finds the newest server: Debian keeps them apart from PATH.
 func postgresBin(t testing.TB) string {
 	t.Helper()
