@@ -24,8 +24,9 @@ type change struct {
 	args    func(token string) []any
 	puts    []driver.Key // in the order of the server
 	deletes []driver.Key
-	free    bool // puts without a condition, each for itself
-	split   bool // do not wait again for a row that somebody holds
+	clears  string // the entity that is cleared, else ""
+	free    bool   // puts without a condition, each for itself
+	split   bool   // do not wait again for a row that somebody holds
 }
 
 // answer is what a statement gives: rows, of which the first begins with a

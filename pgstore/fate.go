@@ -82,6 +82,9 @@ type trace struct {
 
 // traces looks for those of a change.
 func (s *Store) traces(ctx context.Context, conn *pgx.Conn, c *change, m mark) (fateOf, error) {
+	if c.clears != "" {
+		return s.cleared(ctx, conn, c, m)
+	}
 	keys := append(append([]driver.Key{}, c.puts...), c.deletes...)
 	entities, ids := columns(keys)
 	rows, err := conn.Query(ctx, s.sql.fate, entities, ids)
@@ -117,6 +120,20 @@ func (s *Store) traces(ctx context.Context, conn *pgx.Conn, c *change, m mark) (
 		return happened, nil
 	}
 	return nobodyKnows, nil
+}
+
+// cleared looks for a removal within the entity. If there is none, there was
+// nothing to remove, and to do it again is to do it once.
+func (s *Store) cleared(ctx context.Context, conn *pgx.Conn, c *change, m mark) (fateOf, error) {
+	var found bool
+	err := conn.QueryRow(ctx, s.sql.cleared, c.clears, s.tokens.name(m)).Scan(&found)
+	switch {
+	case err != nil:
+		return nobodyKnows, err
+	case found:
+		return happened, nil
+	}
+	return didNot, nil
 }
 
 // bears tells whether the key shows that the change was made.

@@ -30,9 +30,7 @@ func (s *Store) Delete(ctx context.Context, k driver.Key) error {
 	return nil
 }
 
-// Clear implements driver.Deleter: as one transaction. If its answer is lost it
-// is done again: what was put meanwhile is removed as well, as if it had been
-// done once, and later.
+// Clear implements driver.Deleter: as one transaction.
 func (s *Store) Clear(ctx context.Context, entity string) error {
 	if err := first(s.mayChange(ctx), driver.ValidateEntity(entity)); err != nil {
 		return err
@@ -42,8 +40,9 @@ func (s *Store) Clear(ctx context.Context, entity string) error {
 	}
 	defer s.life.leave()
 	_, err := s.change(ctx, &change{
-		sql:  s.sql.clear,
-		args: func(token string) []any { return []any{entity, token} },
+		sql:    s.sql.clear,
+		args:   func(token string) []any { return []any{entity, token} },
+		clears: entity,
 	})
 	return s.ofChange(err)
 }

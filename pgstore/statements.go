@@ -6,7 +6,7 @@ type statements struct {
 	get, has, put, puts, apply, del, clear, prune string
 	ids, entities                                 string
 	check, checkKeys                              string
-	fate, running                                 string
+	fate, cleared, running                        string
 	register, renew, since                        string
 }
 
@@ -49,6 +49,7 @@ func newStatements(n *names) *statements {
 			FROM unnest($1::text[], $2::text[]) WITH ORDINALITY k (entity, id, n)
 			LEFT JOIN {table} t ON t.entity = k.entity AND t.id = k.id
 			LEFT JOIN {removed} r ON r.entity = k.entity AND r.id = k.id`),
+		cleared: n.in(`SELECT EXISTS (SELECT FROM {removed} WHERE entity = $1 AND revision = $2)`),
 		running: `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2)`,
 		register: n.in(`UPDATE {meta} SET watched_until = greatest(watched_until, clock_timestamp() + interval '1 minute')
 			RETURNING pg_snapshot_xmin(pg_current_snapshot())::text::bigint`),
