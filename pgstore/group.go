@@ -13,7 +13,7 @@ import (
 
 // The limits of a group.
 const (
-	slots     = 2        // statements that put at the same time: the server works on one while the other is flushed
+	putSlots  = 2        // statements that put at the same time: the server works on one while the other is flushed
 	groupPuts = 256      // puts that travel together
 	groupData = 1 << 20  // bytes of them
 	groupOne  = 64 << 10 // a larger value travels alone
@@ -75,7 +75,7 @@ func (g *group) put(ctx context.Context, k driver.Key, data []byte) error {
 	case g.held[k] > 0, len(data) > groupOne:
 		g.mu.Unlock()
 		return g.alone(ctx, k, data, false)
-	case g.busy < slots:
+	case g.busy < putSlots:
 		g.busy++
 		g.mu.Unlock()
 		err := g.alone(ctx, k, data, true)

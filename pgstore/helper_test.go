@@ -145,3 +145,15 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(code)
 }
+
+// bareOf connects for a clean-up, when the test's context has ended.
+func bareOf(t testing.TB, rawURL string) *pgx.Conn {
+	t.Helper()
+	u, err := url.Parse(rawURL)
+	must(t, err)
+	u.RawQuery, u.User = "", url.User("postgres")
+	conn, err := pgx.Connect(context.Background(), u.String())
+	must(t, err)
+	t.Cleanup(func() { conn.Close(context.Background()) })
+	return conn
+}

@@ -25,16 +25,17 @@ func hungUp(c net.Conn) bool {
 		return true
 	}
 	gone := false
-	err = raw.Read(func(fd uintptr) bool {
+	// Not raw.Read: it waits for whoever else reads, as pgx does in the
+	// background behind a slow write, and that one waits for the server.
+	err = raw.Control(func(fd uintptr) {
 		var b [1]byte
-		n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK)
+		n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		switch {
 		case n > 0:
 			gone = !isTLS // which has messages of its own
 		case err != syscall.EAGAIN && err != syscall.EINTR:
 			gone = true
 		}
-		return true // do not wait
 	})
 	return gone || err != nil
 }

@@ -50,6 +50,7 @@ type Store struct {
 	life   life
 	tokens tokens
 	group  group
+	gets   gets
 	hub    watch.Hub
 	listen listener
 }
@@ -104,6 +105,7 @@ func OpenURL(ctx context.Context, u *url.URL, o driver.OpenOptions) (*Store, err
 		return nil, fmt.Errorf("%s: %w", c.place(), s.explain(err))
 	}
 	s.group.init(s)
+	s.gets.init(s)
 	s.listen.init(s)
 	return s, nil
 }

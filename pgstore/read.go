@@ -15,15 +15,29 @@ func (s *Store) Get(ctx context.Context, k driver.Key) (driver.Record, error) {
 	if err := first(ctx.Err(), driver.ValidateKey(k)); err != nil {
 		return driver.Record{}, err
 	}
+	if err := s.life.enter(); err != nil {
+		return driver.Record{}, err
+	}
+	defer s.life.leave()
+	return s.gets.get(ctx, k)
+}
+
+// getAlone reads one value.
+func (s *Store) getAlone(ctx context.Context, k driver.Key) (driver.Record, error) {
 	rec := driver.Record{Key: k}
 	err := s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		return conn.QueryRow(ctx, s.sql.get, k.Entity, k.ID).Scan(&rec.Data, &rec.Rev, &rec.ModTime)
 	})
+	return s.record(rec, err)
+}
+
+// record is what Get answers.
+func (s *Store) record(rec driver.Record, err error) (driver.Record, error) {
 	if err == nil && len(rec.Data) > driver.MaxData {
-		err = &driver.DamagedError{Path: s.names.table + " " + k.String(), Reason: tooLarge(len(rec.Data))}
+		err = &driver.DamagedError{Path: s.names.table + " " + rec.Key.String(), Reason: tooLarge(len(rec.Data))}
 	}
 	if err != nil {
-		return driver.Record{}, s.ofValue(k, err)
+		return driver.Record{}, s.ofValue(rec.Key, err)
 	}
 	return rec, nil
 }
@@ -68,7 +82,7 @@ func (s *Store) ofValue(k driver.Key, err error) error {
 // read runs f, which only reads, on a connection, and again on another one for
 // as long as there is hope and time.
 func (s *Store) read(ctx context.Context, f func(context.Context, *pgx.Conn) error) error {
-	if err := s.life.enter(); err != nil {
+	if err := s.life.enter(); err != nil { // again where Get has: its caller may have gone
 		return err
 	}
 	defer s.life.leave()

@@ -82,10 +82,10 @@ BEGIN
 			ON CONFLICT (entity, id) DO UPDATE SET revision = excluded.revision,
 				transaction = excluded.transaction, removed_at = excluded.removed_at;
 		PERFORM pg_notify('{channel}', 'd' || octet_length(OLD.entity) || ':' || OLD.entity || OLD.id)
-			FROM {meta} WHERE watched_until > clock_timestamp();
+			FROM {meta} WHERE one AND watched_until > clock_timestamp();
 	END IF;
 	PERFORM pg_notify('{channel}', 'p' || octet_length(NEW.entity) || ':' || NEW.entity || NEW.id)
-		FROM {meta} WHERE watched_until > clock_timestamp();
+		FROM {meta} WHERE one AND watched_until > clock_timestamp();
 	RETURN NULL;
 END $$;
 CREATE TRIGGER holdfast_tell AFTER INSERT OR UPDATE ON {table}
@@ -100,7 +100,7 @@ BEGIN
 		ON CONFLICT (entity, id) DO UPDATE SET revision = excluded.revision,
 			transaction = excluded.transaction, removed_at = excluded.removed_at;
 	PERFORM pg_notify('{channel}', 'd' || octet_length(entity) || ':' || entity || id)
-		FROM gone, {meta} WHERE watched_until > clock_timestamp() AND revision <> '';
+		FROM gone, {meta} WHERE one AND watched_until > clock_timestamp() AND revision <> '';
 	RETURN NULL;
 END $$;
 CREATE TRIGGER holdfast_bury AFTER DELETE ON {table}
@@ -113,7 +113,7 @@ BEGIN
 		ON CONFLICT (entity, id) DO UPDATE SET revision = excluded.revision,
 			transaction = excluded.transaction, removed_at = excluded.removed_at;
 	PERFORM pg_notify('{channel}', 'd' || octet_length(entity) || ':' || entity || id)
-		FROM {table}, {meta} WHERE watched_until > clock_timestamp();
+		FROM {table}, {meta} WHERE one AND watched_until > clock_timestamp();
 	RETURN NULL;
 END $$;
 CREATE TRIGGER holdfast_bury_all BEFORE TRUNCATE ON {table}
@@ -161,7 +161,7 @@ BEGIN
 		DELETE FROM {table} t USING unnest(cond_entities, cond_ids) c (e, i) WHERE t.entity = c.e AND t.id = c.i AND t.revision = '';
 	END IF;
 	PERFORM pg_notify('{channel}', 'p' || octet_length(e) || ':' || e || i)
-		FROM unnest(put_entities, put_ids) p (e, i), {meta} WHERE watched_until > clock_timestamp();
+		FROM unnest(put_entities, put_ids) p (e, i), {meta} WHERE one AND watched_until > clock_timestamp();
 	RETURN pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
 END $$;
 
@@ -208,7 +208,9 @@ func checkTable(table string) error {
 
 // names are those of all that a store has in the database, quoted.
 type names struct {
-	table   string // for people: schema.table
+	schema  string // as they are
+	name    string
+	table   string // for people
 	replace *strings.Replacer
 	channel string
 	lock    int64 // of the advisory lock under which everything is made
@@ -217,7 +219,7 @@ type names struct {
 func newNames(schema, table string) *names {
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%d:%s%s", len(schema), schema, table)
-	n := &names{table: schema + "." + table, channel: fmt.Sprintf("holdfast_%016x", h.Sum64()), lock: int64(h.Sum64())}
+	n := &names{schema: schema, name: table, table: schema + "." + table, channel: fmt.Sprintf("holdfast_%016x", h.Sum64()), lock: int64(h.Sum64())}
 	quoted := func(suffix string) string { return pgx.Identifier{schema, table + suffix}.Sanitize() }
 	n.replace = strings.NewReplacer(
 		"{table}", quoted(""), "{meta}", quoted("_meta"), "{removed}", quoted("_removed"),
@@ -238,7 +240,11 @@ type querier interface {
 // version tells which version of the schema is there: 0 for none.
 func (n *names) version(ctx context.Context, q querier) (int, error) {
 	var table, meta bool
-	err := q.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL, to_regclass($2) IS NOT NULL", n.in("{table}"), n.in("{meta}")).Scan(&table, &meta)
+	// Not by to_regclass, which within a transaction goes on not to see what
+	// somebody else has made meanwhile.
+	err := q.QueryRow(ctx, `SELECT coalesce(bool_or(relname = $2), false), coalesce(bool_or(relname = $2 || '_meta'), false)
+		FROM pg_class WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1::text) AND relname IN ($2::text, $2 || '_meta')`,
+		n.schema, n.name).Scan(&table, &meta)
 	switch {
 	case err != nil:
 		return 0, err
@@ -291,7 +297,7 @@ func (n *names) migrate(ctx context.Context, conn *pgx.Conn, schema string) erro
 		return n.create(ctx, tx, schema)
 	})
 	if code(err) == insufficientPrivilege {
-		return fmt.Errorf("%w: have somebody who may run the statements of pgstore.Schema", err)
+		return fmt.Errorf("%s: have somebody who may run the statements of pgstore.Schema: %w", text(err), fs.ErrPermission)
 	}
 	return err
 }

@@ -30,7 +30,9 @@ func sessionOf(c *pgconn.PgConn) *session {
 }
 
 // beginSession makes the settings of a session and asks the server what it is.
-// synchronous_commit is left alone where it is more than "on": remote_apply.
+// synchronous_commit is left alone where it is more than "on": remote_apply. A
+// plan is kept for the life of a session: one that was made while the table was
+// small must not read all of it when it is large.
 const beginSession = `SELECT pg_backend_pid(),
 	coalesce((SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()), 'epoch'),
 	pg_postmaster_start_time(), pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
@@ -40,7 +42,8 @@ const beginSession = `SELECT pg_backend_pid(),
 	set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN ('on', 'remote_apply')
 		THEN current_setting('synchronous_commit') ELSE 'on' END, $1::boolean),
 	set_config('statement_timeout', $2, $1), set_config('lock_timeout', $3, $1),
-	set_config('idle_in_transaction_session_timeout', $2, $1), set_config('default_transaction_read_only', $4, $1)`
+	set_config('idle_in_transaction_session_timeout', $2, $1), set_config('default_transaction_read_only', CASE WHEN $4::boolean THEN 'on' ELSE current_setting('default_transaction_read_only') END, $1),
+	set_config('enable_seqscan', 'off', $1), set_config('jit', 'off', $1)`
 
 // begin is called for each new connection. Behind a pooler the settings are
 // made for one transaction, where they do nothing: each change makes them
@@ -49,14 +52,10 @@ func (c *config) begin(ctx context.Context, conn *pgx.Conn) error {
 	s := &session{}
 	var pid, version int32
 	var horizon int64
-	var ignored [4]string
-	readOnly := "off"
-	if c.readOnly {
-		readOnly = "on"
-	}
-	err := conn.QueryRow(ctx, beginSession, c.pooler, milliseconds(c.timeout), milliseconds(c.lockWait), readOnly).Scan(
+	var ignored [6]string
+	err := conn.QueryRow(ctx, beginSession, c.pooler, milliseconds(c.timeout), milliseconds(c.lockWait), c.readOnly).Scan(
 		&pid, &s.began, &s.incarnation, &horizon, &version, &s.encoding, &s.standby, &s.readOnly, &s.fsync, &s.fullPages,
-		&s.syncCommit, &ignored[0], &ignored[1], &ignored[2], &ignored[3])
+		&s.syncCommit, &ignored[0], &ignored[1], &ignored[2], &ignored[3], &ignored[4], &ignored[5])
 	if err != nil {
 		return fmt.Errorf("begin a session: %w", err)
 	}

@@ -3,11 +3,11 @@ package pgstore
 // statements are those that the store runs again and again, so that the server
 // prepares each of them once a session.
 type statements struct {
-	get, has, put, puts, apply, del, clear, prune string
-	ids, entities                                 string
-	check, checkKeys                              string
-	fate, cleared, running                        string
-	register, renew, since                        string
+	get, gets, has, put, puts, apply, del, clear, prune string
+	ids, entities                                       string
+	check, checkKeys                                    string
+	fate, cleared, running                              string
+	register, renew, since                              string
 }
 
 // What the watcher of a change is told is the channel's payload: p or d, the
@@ -15,19 +15,21 @@ type statements struct {
 func newStatements(n *names) *statements {
 	return &statements{
 		get: n.in(`SELECT data, revision, updated_at FROM {table} WHERE entity = $1 AND id = $2`),
+		gets: n.in(`SELECT k.n, t.data, t.revision, t.updated_at FROM unnest($1::text[], $2::text[]) WITH ORDINALITY k (entity, id, n)
+			JOIN {table} t ON t.entity = k.entity AND t.id = k.id`),
 		// The length of the text: a value that cannot be read is an error.
 		has: n.in(`SELECT octet_length(data::text)::bigint FROM {table} WHERE entity = $1 AND id = $2`),
 		put: n.in(`INSERT INTO {table} AS t (entity, id, data, revision, updated_at) VALUES ($1, $2, $3, $4, clock_timestamp())
 			ON CONFLICT (entity, id) DO UPDATE SET data = excluded.data, revision = excluded.revision, updated_at = excluded.updated_at
 			RETURNING pg_snapshot_xmin(pg_current_snapshot())::text::bigint, (SELECT pg_notify('{channel}',
-				'p' || octet_length(t.entity) || ':' || t.entity || t.id) FROM {meta} WHERE watched_until > clock_timestamp())`),
+				'p' || octet_length(t.entity) || ':' || t.entity || t.id) FROM {meta} WHERE one AND watched_until > clock_timestamp())`),
 		// All of them have one revision: it is their transaction's.
 		puts: n.in(`WITH done AS (
 			INSERT INTO {table} AS t (entity, id, data, revision, updated_at)
 			SELECT e, i, d::json, $4, clock_timestamp() FROM unnest($1::text[], $2::text[], $3::text[]) p (e, i, d)
 			ON CONFLICT (entity, id) DO UPDATE SET data = excluded.data, revision = excluded.revision, updated_at = excluded.updated_at
 			RETURNING (SELECT pg_notify('{channel}', 'p' || octet_length(t.entity) || ':' || t.entity || t.id)
-				FROM {meta} WHERE watched_until > clock_timestamp()) AS told)
+				FROM {meta} WHERE one AND watched_until > clock_timestamp()) AS told)
 			SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, count(*) FROM done`),
 		apply: n.in(`SELECT {apply}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`),
 		del: n.in(`WITH token AS MATERIALIZED (SELECT set_config('holdfast.token', $3, true) AS v)
