@@ -2,6 +2,9 @@ package pgstore
 
 import "github.com/jackc/pgx/v5/pgxpool"
 
+// HungUp is for connections without a server.
+var HungUp = hungUp
+
 // Bare is what a program without the store would use to do the same.
 type Bare struct {
 	Pool            *pgxpool.Pool

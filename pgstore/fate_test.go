@@ -157,8 +157,10 @@ func TestLostWhileWaiting(t *testing.T) {
 	}
 	done := make(chan error, 1)
 	go func() { done <- s.Put(context.Background(), key("a"), []byte(`2`)) }()
-	waits(t, conn.Config().ConnString(), 1)
+	waits(t, conn.Config().ConnString(), "wait_event_type = 'Lock'")
+	w.deaf = true // the statement goes on waiting
 	w.breakAll()
+	waits(t, conn.Config().ConnString(), "query LIKE '%pg_stat_activity WHERE pid = $1%' AND pid <> pg_backend_pid()")
 	must(t, hold.Commit(t.Context()))
 	must(t, <-done)
 	if got := changes(t, conn, "a"); got != before+1 {
@@ -169,15 +171,15 @@ func TestLostWhileWaiting(t *testing.T) {
 	}
 }
 
-// waits returns once n sessions wait for a lock.
-func waits(t *testing.T, connString string, n int) {
+// waits returns once there is a session of which that is true.
+func waits(t *testing.T, connString, what string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), connString)
 	must(t, err)
 	defer conn.Close(context.Background())
-	for end := time.Now().Add(10 * time.Second); ask[int](t, conn, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") < n; {
+	for end := time.Now().Add(10 * time.Second); !ask[bool](t, conn, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE "+what+")"); {
 		if time.Now().After(end) {
-			t.Fatalf("%d sessions do not wait for a lock", n)
+			t.Fatalf("there is no session with %s", what)
 		}
 		time.Sleep(time.Millisecond) // between two looks
 	}

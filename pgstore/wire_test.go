@@ -2,6 +2,7 @@ package pgstore_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"io"
 	"net"
 	"net/url"
@@ -18,6 +19,8 @@ type wire struct {
 	mu   sync.Mutex
 	cut  *cut
 	open map[net.Conn]struct{}
+
+	deaf bool // swallows the request to cancel a statement
 }
 
 // cut is how the wire breaks at the next message to the server: before that is
@@ -115,6 +118,9 @@ func (w *wire) pass(to, from net.Conn, request bool, answers chan *cut) {
 	for {
 		n, err := from.Read(buf)
 		if n > 0 {
+			if request && w.deaf && isCancel(buf[:n]) {
+				return
+			}
 			if c := w.cutOf(request, answers, &swallow); c != nil && !c.answer {
 				c.end()
 				return
@@ -136,6 +142,9 @@ func (w *wire) pass(to, from net.Conn, request bool, answers chan *cut) {
 		}
 	}
 }
+
+// isCancel tells whether a connection begins with a request to cancel.
+func isCancel(b []byte) bool { return len(b) >= 8 && binary.BigEndian.Uint32(b[4:]) == 80877102 }
 
 func (w *wire) cutOf(request bool, answers chan *cut, swallow **cut) *cut {
 	if request {
