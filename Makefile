@@ -1,7 +1,7 @@
 # What a newcomer and CI both run is `make test`: it sets up what it needs,
 # checks everything, and prints each step before it runs it.
 
-MODULES     := . ./cmd/holdfast ./bench ./redisstore ./otelstore
+MODULES     := . ./cmd/holdfast ./bench ./redisstore ./pgstore ./otelstore
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Systems that nothing here runs on are at least compiled and vetted, tests

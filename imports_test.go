@@ -49,7 +49,7 @@ var places = map[string]place{
 	"cachestore":          {ours: []string{"driver", "internal/…"}},
 	"otelstore":           {ours: []string{"driver", "internal/…"}, others: true},
 	"redisstore":          {ours: []string{"driver"}, others: true, files: true}, // certificates that the URL names
-	"pgstore":             {ours: []string{"driver"}, others: true},
+	"pgstore":             {ours: []string{"driver", "internal/…"}, others: true},
 	"mongostore":          {ours: []string{"driver"}, others: true},
 	"cmd/…":               {ours: []string{"", "…"}, others: true, files: true},
 	"bench":               {ours: []string{"", "…"}, others: true, files: true},

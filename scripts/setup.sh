@@ -14,6 +14,7 @@ missing=""
 command -v node >/dev/null 2>&1 || missing="$missing nodejs"
 command -v strace >/dev/null 2>&1 || missing="$missing strace"
 command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
+ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null 2>&1 || missing="$missing postgresql"
 command -v gcc >/dev/null 2>&1 || missing="$missing gcc libc6-dev" # the race detector links with it
 
 if [ -n "$missing" ]; then
@@ -29,7 +30,7 @@ if [ -n "$missing" ]; then
 fi
 
 echo "== go mod download"
-for module in . ./cmd/holdfast ./bench ./redisstore ./otelstore; do
+for module in . ./cmd/holdfast ./bench ./redisstore ./pgstore ./otelstore; do
 	(cd "$module" && go mod download)
 done
 echo "== $(go version), node $(node --version)"
