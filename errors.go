@@ -22,6 +22,7 @@ var (
 	ErrInvalidURL  = driver.ErrInvalidURL
 	ErrClosed      = driver.ErrClosed
 	ErrStopped     = driver.ErrStopped
+	ErrUnknown     = driver.ErrUnknown
 )
 
 // ErrCleared says that the value is the JSON null, and the type of the

@@ -38,6 +38,10 @@ var (
 	// that met the failure is not acknowledged, and may or may not be there
 	// after the next open.
 	ErrStopped = errors.New("no writes after a failed flush; open the store again")
+	// ErrUnknown: the answer to a change was lost, and it could not be found
+	// out in time whether the change was made. It may also still happen. Read
+	// the value before going on.
+	ErrUnknown = errors.New("outcome unknown")
 )
 
 // LockedError is an ErrLocked that names who holds the store.

@@ -22,6 +22,7 @@ const (
 	ProblemMissing    Problem = "missing"      // gone, though it was never removed through the store
 	ProblemChecksum   Problem = "checksum"     // valid, but not what was written, and no hand has touched it: bit rot
 	ProblemJournal    Problem = "journal"      // a damaged stretch of the journal or of its snapshot
+	ProblemServer     Problem = "server"       // the database promises less than durability, or it is not known what it promises
 )
 
 // Action is what was done about a problem.
@@ -53,11 +54,11 @@ type Finding struct {
 }
 
 // Damage tells whether the finding is a value that cannot be read, or a place
-// that may hide some, as against a leftover that harms nobody and a value that
-// has been put right or deleted.
+// that may hide some, as against a leftover that harms nobody, a value that has
+// been put right or deleted, and what a server does not promise.
 func (f Finding) Damage() bool {
 	switch {
-	case f.Problem == ProblemStaleTemp, f.Action == ActionAdopt, f.Problem == ProblemMissing:
+	case f.Problem == ProblemStaleTemp, f.Action == ActionAdopt, f.Problem == ProblemMissing, f.Problem == ProblemServer:
 		return false
 	case f.Planned:
 		return true

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Sees to it that what the tests need is there: Go, and node, whose
-# localeCompare the order of ids is compared with, and strace, which shows the
-# order of system calls. Installs missing packages where it may; otherwise
-# prints the one line to run.
+# localeCompare the order of ids is compared with, strace, which shows the order
+# of system calls, and the servers that backends are tested against. Installs
+# missing packages where it may; otherwise prints the one line to run.
 set -eu
 
 if ! command -v go >/dev/null 2>&1; then
@@ -13,6 +13,7 @@ fi
 missing=""
 command -v node >/dev/null 2>&1 || missing="$missing nodejs"
 command -v strace >/dev/null 2>&1 || missing="$missing strace"
+command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
 command -v gcc >/dev/null 2>&1 || missing="$missing gcc libc6-dev" # the race detector links with it
 
 if [ -n "$missing" ]; then
