@@ -7,7 +7,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/holdfast-go/holdfast/driver"
 )
@@ -139,7 +138,7 @@ func (s *Store) applyChecked(ctx context.Context, c *change) error {
 		if err == nil || errors.Is(err, driver.ErrConflict) || refused(err) {
 			return s.conflict(op, c, err)
 		}
-		again, err := s.settleChecked(op, c, before, token, err)
+		again, err := s.settleChecked(ctx, c, before, token, err)
 		if !again {
 			return err
 		}
@@ -162,23 +161,22 @@ func (s *Store) conflict(ctx context.Context, c *change, err error) error {
 
 // changeFrom makes the change of what was read: nil stands for nothing.
 func (s *Store) changeFrom(ctx context.Context, c *change, before *document, token bson.ObjectID) error {
-	coll := s.collection(c.key.Entity)
 	switch {
 	case before == nil && c.op.Delete:
 		return nil // of nothing, nothing is to be removed: it held when it was checked
 	case before == nil:
-		return s.create(ctx, coll, c, token)
+		return s.create(ctx, c, token)
 	}
 	filter, err := s.unchanged(before)
 	if err != nil {
 		return err
 	}
 	if c.op.Delete {
-		res, err := coll.DeleteOne(ctx, filter)
+		res, err := s.collection(c.key.Entity).DeleteOne(ctx, filter)
 		return oneOf(res != nil && res.DeletedCount == 1, err)
 	}
-	res, err := coll.UpdateOne(ctx, filter, setValue(encode(c.op.Data, s.limits), token))
-	return oneOf(res != nil && res.MatchedCount == 1, err)
+	n, err := s.write(ctx, c.key, filter, encode(c.op.Data, s.limits), token, false)
+	return oneOf(n == 1, err)
 }
 
 func oneOf(found bool, err error) error {
@@ -190,9 +188,9 @@ func oneOf(found bool, err error) error {
 
 // create makes a document that must not be there yet: an upsert whose filter
 // finds no document that is, so that the unique index refuses a second one.
-func (s *Store) create(ctx context.Context, coll *mongo.Collection, c *change, token bson.ObjectID) error {
+func (s *Store) create(ctx context.Context, c *change, token bson.ObjectID) error {
 	filter := append(byID(c.key.ID), bson.E{Key: fieldRev, Value: token})
-	_, err := coll.UpdateOne(ctx, filter, setValue(encode(c.op.Data, s.limits), token), options.UpdateOne().SetUpsert(true))
+	_, err := s.write(ctx, c.key, filter, encode(c.op.Data, s.limits), token, true)
 	if mongo.IsDuplicateKeyError(err) {
 		return driver.ErrConflict
 	}

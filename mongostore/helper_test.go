@@ -45,13 +45,13 @@ func newHost(t testing.TB) *host {
 	if real := os.Getenv(serverEnv); real != "" {
 		return &host{url: real}
 	}
-	return newFerret(t)
+	return newFerret(t, testserver.FerretOptions{})
 }
 
 // newFerret is for what a test does to its own server.
-func newFerret(t testing.TB) *host {
+func newFerret(t testing.TB, o testserver.FerretOptions) *host {
 	t.Helper()
-	f := testserver.StartFerret(t, "", "")
+	f := testserver.StartFerret(t, o)
 	return &host{f.URL("", ""), f}
 }
 

@@ -17,8 +17,12 @@ import (
 // one. So the document is read, and it says: rev is a token that this change
 // alone has made.
 
-// settling is how long that may take, beyond the time limit of the change.
-const settling = 5 * time.Second
+// settling is how long that may take, beyond the time limit of the change;
+// settlingLate, for a caller whose context has ended.
+const (
+	settling     = 5 * time.Second
+	settlingLate = time.Second
+)
 
 // settlePut returns nil if the change is in place, durably, else ErrUnknown.
 func (s *Store) settlePut(ctx context.Context, k driver.Key, token bson.ObjectID, lost error) error {
@@ -96,7 +100,11 @@ func (s *Store) flush(ctx context.Context, entity string, lost error) error {
 }
 
 func (s *Store) settlingTime(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), settling)
+	limit := settling
+	if ctx.Err() != nil {
+		limit = settlingLate
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), limit)
 }
 
 // findAgain is find for a server that may be on its way back.

@@ -99,12 +99,11 @@ func (s *Store) hold(tx context.Context, k driver.Key, d *document, token bson.O
 }
 
 func (s *Store) changeWithin(tx context.Context, c *change, token bson.ObjectID) error {
-	coll := s.collection(c.key.Entity)
 	if c.op.Delete {
-		_, err := coll.DeleteOne(tx, byID(c.key.ID))
+		_, err := s.collection(c.key.Entity).DeleteOne(tx, byID(c.key.ID))
 		return err
 	}
-	_, err := coll.UpdateOne(tx, byID(c.key.ID), setValue(encode(c.op.Data, s.limits), token), options.UpdateOne().SetUpsert(true))
+	_, err := s.write(tx, c.key, byID(c.key.ID), encode(c.op.Data, s.limits), token, true)
 	return err
 }
 

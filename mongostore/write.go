@@ -64,12 +64,12 @@ func (s *Store) Put(ctx context.Context, k driver.Key, data []byte) error {
 
 func (s *Store) put(ctx context.Context, k driver.Key, data []byte) error {
 	token := bson.NewObjectID()
-	update := setValue(encode(data, s.limits), token)
+	v := encode(data, s.limits)
 	op, cancel := s.writing(ctx)
 	defer cancel()
 	var err error
 	for range attempts {
-		_, err = s.collection(k.Entity).UpdateOne(op, byID(k.ID), update, options.UpdateOne().SetUpsert(true))
+		_, err = s.write(op, k, byID(k.ID), v, token, true)
 		if !mongo.IsDuplicateKeyError(err) {
 			break
 		}
@@ -80,6 +80,27 @@ func (s *Store) put(ctx context.Context, k driver.Key, data []byte) error {
 		return s.fault(err)
 	}
 	return s.settlePut(ctx, k, token, err)
+}
+
+// write is the one command that changes a value: of the document that filter
+// finds, which stands for k, or with upsert of a new one. It returns how many it
+// has found.
+func (s *Store) write(ctx context.Context, k driver.Key, filter bson.D, v value, token bson.ObjectID, upsert bool) (int64, error) {
+	coll := s.collection(k.Entity)
+	var res *mongo.UpdateResult
+	var err error
+	if s.server.twoSteps {
+		// FerretDB 1 takes two documents for the same whose values are, whatever
+		// the names: a $set of data from {"a":1} to {"b":1} it acknowledges and
+		// drops. So the document is replaced, and fields of others are lost.
+		res, err = coll.ReplaceOne(ctx, filter, replacement(k.ID, v, token), options.Replace().SetUpsert(upsert))
+	} else {
+		res, err = coll.UpdateOne(ctx, filter, setValue(v, token), options.UpdateOne().SetUpsert(upsert))
+	}
+	if err != nil {
+		return 0, err
+	}
+	return res.MatchedCount, nil
 }
 
 // setValue is the update that makes a value of whatever is there. Fields that
@@ -93,6 +114,15 @@ func setValue(v value, token bson.ObjectID) bson.D {
 	}
 	unset := bson.E{Key: "$unset", Value: bson.D{{Key: fieldEncoding, Value: ""}}}
 	return bson.D{{Key: "$set", Value: set}, unset, now}
+}
+
+// replacement is the whole document of a value.
+func replacement(id string, v value, token bson.ObjectID) bson.D {
+	d := bson.D{{Key: fieldEntityID, Value: id}, {Key: fieldData, Value: v.bson()}}
+	if v.text {
+		d = append(d, bson.E{Key: fieldEncoding, Value: encodingJSON})
+	}
+	return append(d, bson.E{Key: fieldUpdated, Value: time.Now()}, bson.E{Key: fieldRev, Value: token})
 }
 
 func (v value) bson() bson.RawValue { return bson.RawValue{Type: v.kind, Value: v.raw} }

@@ -28,20 +28,21 @@ func main() {
 	cert := flag.String("cert", "", "`file` of the TLS certificate")
 	key := flag.String("key", "", "`file` of its private key")
 	dir := flag.String("dir", "", "`directory` of the data; it must be there")
+	flush := flag.Bool("flush", false, "flush the log at each commit, as a power cut demands")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, ferretdb.ListenerConfig{TCP: *tcp, TLS: *tls, TLSCertFile: *cert, TLSKeyFile: *key}, *dir); err != nil {
+	if err := run(ctx, ferretdb.ListenerConfig{TCP: *tcp, TLS: *tls, TLSCertFile: *cert, TLSKeyFile: *key}, sqliteURL(*dir, *flush)); err != nil {
 		fmt.Fprintln(os.Stderr, "ferretserver:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, listener ferretdb.ListenerConfig, dir string) error {
+func run(ctx context.Context, listener ferretdb.ListenerConfig, sqlite string) error {
 	server, err := ferretdb.New(&ferretdb.Config{
 		Listener:  listener,
 		Handler:   "sqlite",
-		SQLiteURL: sqliteURL(dir),
+		SQLiteURL: sqlite,
 		Logger:    slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {
@@ -50,9 +51,13 @@ func run(ctx context.Context, listener ferretdb.ListenerConfig, dir string) erro
 	return server.Run(ctx)
 }
 
-// sqliteURL has SQLite flush its log at each commit. FerretDB itself chooses
-// the log (WAL) and leaves it at the default of the build.
-func sqliteURL(dir string) string {
-	pragmas := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(wal)", "synchronous(full)"}}
+// sqliteURL has SQLite write to its log first (WAL), and flush that or not:
+// without, what was acknowledged outlives the end of the process alone.
+func sqliteURL(dir string, flush bool) string {
+	synchronous := "synchronous(off)"
+	if flush {
+		synchronous = "synchronous(full)"
+	}
+	pragmas := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(wal)", synchronous}}
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(dir) + "/", RawQuery: pragmas.Encode()}).String()
 }

@@ -24,15 +24,20 @@ type Ferret struct {
 	Dir     string // where its data lies
 }
 
-// StartFerret starts a server on a free port of 127.0.0.1. With cert and key,
-// files of a TLS certificate and its key, it listens on a second one as well.
-func StartFerret(t testing.TB, cert, key string) *Ferret {
+// FerretOptions of a server; the zero value is the default.
+type FerretOptions struct {
+	Flush     bool   // at each commit: slower, and what a database in earnest does
+	Cert, Key string // files: listen on a second port, with TLS
+}
+
+// StartFerret starts a server on a free port of 127.0.0.1.
+func StartFerret(t testing.TB, o FerretOptions) *Ferret {
 	t.Helper()
 	f := &Ferret{Addr: loopback(FreePort(t)), Dir: t.TempDir()}
-	args := []string{"-tcp", f.Addr, "-dir", f.Dir}
-	if cert != "" {
+	args := []string{"-tcp", f.Addr, "-dir", f.Dir, "-flush=" + strconv.FormatBool(o.Flush)}
+	if o.Cert != "" {
 		f.AddrTLS = loopback(FreePort(t))
-		args = append(args, "-tls", f.AddrTLS, "-cert", cert, "-key", key)
+		args = append(args, "-tls", f.AddrTLS, "-cert", o.Cert, "-key", o.Key)
 	}
 	f.Process = Start(t, Spec{Program: ferretProgram(t), Args: args, Dir: f.Dir, Ready: f.ready})
 	return f
