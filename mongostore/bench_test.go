@@ -13,7 +13,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
-	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/holdfast-go/holdfast/driver"
 	"github.com/holdfast-go/holdfast/internal/testserver"
@@ -29,9 +28,8 @@ type bare struct {
 
 func newBare(b *testing.B, p *place) *bare {
 	b.Helper()
-	journal := true
 	client, err := mongo.Connect(options.Client().ApplyURI(p.url).SetTimeout(20 * time.Second).
-		SetReadConcern(readconcern.Majority()).SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: &journal}))
+		SetReadConcern(readconcern.Majority()).SetWriteConcern(majority()))
 	must(b, err)
 	b.Cleanup(func() { client.Disconnect(context.Background()) })
 	data := bson.D{}

@@ -13,6 +13,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/holdfast-go/holdfast/driver"
 	"github.com/holdfast-go/holdfast/internal/testserver"
@@ -72,7 +74,8 @@ func (h *host) place(t testing.TB) *place {
 	u, err := url.Parse(h.url)
 	must(t, err)
 	name := fmt.Sprintf("holdfast_test_%d_%d", os.Getpid(), databases.Add(1))
-	client, err := mongo.Connect(options.Client().ApplyURI(h.url).SetTimeout(30 * time.Second))
+	client, err := mongo.Connect(options.Client().ApplyURI(h.url).SetTimeout(30 * time.Second).
+		SetReadConcern(readconcern.Majority()).SetWriteConcern(majority()))
 	must(t, err)
 	p := &place{host: h, db: client.Database(name)}
 	u.Path = "/" + name
@@ -92,6 +95,11 @@ func (h *host) place(t testing.TB) *place {
 		client.Disconnect(ctx)
 	})
 	return p
+}
+
+func majority() *writeconcern.WriteConcern {
+	journal := true
+	return &writeconcern.WriteConcern{W: "majority", Journal: &journal}
 }
 
 // with adds a parameter to the URL.

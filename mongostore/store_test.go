@@ -16,8 +16,10 @@ import (
 // name of the database.)
 func mayRefuse(k driver.Key) bool { return len(k.Entity) > 200 }
 
-func TestStore(t *testing.T) {
-	h := newHost(t)
+func TestStore(t *testing.T) { conformance(t, newHost(t)) }
+
+func conformance(t *testing.T, h *host) {
+	t.Helper()
 	places := map[string]*place{} // by location
 	storetest.Run(t, func(t *testing.T) driver.Store {
 		p := h.place(t)

@@ -19,7 +19,9 @@ import (
 // transact makes changes of several keys in one transaction: all of them are
 // there once the commit is acknowledged, by a majority and in its journal, and
 // none if it is not. The driver repeats a commit whose answer was lost, which
-// the server makes once only.
+// the server makes once only. (It repeats it with majority, but without journal:
+// true; a majority journals before it answers unless the set was told not to,
+// with writeConcernMajorityJournalDefault: false.)
 func (s *Store) transact(ctx context.Context, all []change) error {
 	op, cancel := s.writing(ctx)
 	defer cancel()
