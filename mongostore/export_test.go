@@ -15,6 +15,12 @@ var (
 	SameDecimal  = sameDecimal
 )
 
+// Redact is what becomes of an error's text in a store opened by u.
+func Redact(text string, u *url.URL) string { return redact(text, secretsOf(u)) }
+
+// PageSize is how many ids one query lists.
+const PageSize = pageSize
+
 // MostLevels is how many levels a native value has on MongoDB.
 const MostLevels = 90
 

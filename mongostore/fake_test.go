@@ -66,8 +66,9 @@ func (e fakeEvent) known(f *fakeSet) bool {
 }
 
 type fakeCursor struct {
-	ns   string
-	next int // of events
+	ns      string
+	next    int // of events
+	dropped bool
 }
 
 // fakeError is an answer that says no.
@@ -296,6 +297,12 @@ func (f *fakeSet) carryOut(c *command, session string, inTx bool) (bson.D, error
 		return f.openStream(c), nil
 	case "getMore":
 		return f.getMore(c), nil
+	case "drop":
+		for _, cursor := range f.cursors {
+			cursor.dropped = cursor.dropped || cursor.ns == c.ns()
+		}
+		f.changed.Broadcast()
+		return bson.D{}, nil
 	case "dropDatabase", "killCursors", "endSessions", "ping":
 		return bson.D{}, nil
 	case "commitTransaction", "abortTransaction":
@@ -351,7 +358,7 @@ func (f *fakeSet) openStream(c *command) bson.D {
 		}
 	}
 	id := int64(len(f.cursors) + 1)
-	f.cursors[id] = &fakeCursor{c.ns(), next}
+	f.cursors[id] = &fakeCursor{ns: c.ns(), next: next}
 	reply := cursorOf(id, c.ns(), "firstBatch", bson.A{})
 	cursor := reply[0].Value.(bson.D)
 	reply[0].Value = append(cursor, eq("postBatchResumeToken", bson.D{eq("_data", fmt.Sprint(next))}))
@@ -371,7 +378,7 @@ func (f *fakeSet) getMore(c *command) bson.D {
 	})
 	defer timer.Stop()
 	batch := bson.A{}
-	for len(batch) == 0 && !late && !f.closed {
+	for len(batch) == 0 && !late && !f.closed && !cursor.dropped {
 		for ; cursor.next < len(f.events); cursor.next++ {
 			if e := f.events[cursor.next]; e.at.ns == cursor.ns {
 				batch = append(batch, f.event(cursor.next+1, e))
@@ -380,6 +387,9 @@ func (f *fakeSet) getMore(c *command) bson.D {
 		if len(batch) == 0 {
 			f.changed.Wait()
 		}
+	}
+	if cursor.dropped {
+		id = 0
 	}
 	reply := cursorOf(id, cursor.ns, "nextBatch", batch)
 	reply[0].Value = append(reply[0].Value.(bson.D), eq("postBatchResumeToken", bson.D{eq("_data", fmt.Sprint(cursor.next))}))

@@ -2,6 +2,7 @@ package mongostore_test
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -272,6 +273,37 @@ func TestReadOnly(t *testing.T) {
 	names, err := p.db.ListCollectionNames(ctx, bson.D{})
 	if err != nil || !slices.Equal(names, []string{signals}) {
 		t.Errorf("collections: %q, %v", names, err)
+	}
+}
+
+// More ids than one query lists.
+func TestPages(t *testing.T) {
+	p := newPlace(t)
+	s := open(t, p.url)
+	must(t, s.Init(t.Context(), signals))
+	var want []string
+	var docs []any
+	for i := range 2*mongostore.PageSize + 1 {
+		want = append(want, fmt.Sprintf("k%05d", i))
+		docs = append(docs, bson.D{eq("entityId", want[i]), eq("data", i)})
+	}
+	docs = append(docs, bson.D{eq("entityId", 5)}, bson.D{eq("entityId", nil)}) // no values
+	_, err := p.raw().InsertMany(t.Context(), docs)
+	must(t, err)
+	var got []string
+	for id, err := range s.IDs(t.Context(), signals) {
+		must(t, err)
+		if got = append(got, id); len(got) > len(want) {
+			break
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%d ids, want %d", len(got), len(want))
+	}
+	last := 0
+	report, err := s.Check(t.Context(), func(values int) { last = values })
+	if err != nil || report.Values != len(want) || len(report.Findings)-len(s.Report().Findings) != 2 || last == 0 {
+		t.Errorf("Check: %d values, %d findings, told of %d: %v", report.Values, len(report.Findings), last, err)
 	}
 }
 

@@ -20,7 +20,9 @@ type proxy struct {
 	where fault
 	verb  string
 	hits  int
+	first func() // what happens before the next command of that name reaches the server
 	conns map[net.Conn]bool
+	count map[string]int // commands that came, by name
 }
 
 // fault is where a command is lost.
@@ -28,6 +30,7 @@ type fault int
 
 const (
 	nowhere fault = iota
+	between       // it is not lost, but something else comes first
 	request       // it never reaches the server
 	answer        // the server has carried it out
 )
@@ -36,7 +39,7 @@ func newProxy(t *testing.T, target string) *proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
-	p := &proxy{listener: l, target: target, conns: map[net.Conn]bool{}}
+	p := &proxy{listener: l, target: target, conns: map[net.Conn]bool{}, count: map[string]int{}}
 	p.running.Go(p.accept)
 	t.Cleanup(func() {
 		l.Close()
@@ -60,11 +63,37 @@ func (p *proxy) lose(where fault, verb string) {
 	p.where, p.verb, p.hits = where, verb, 0
 }
 
+// before has something happen between the store's sending of its next command
+// of that name and the server's receiving of it.
+func (p *proxy) before(verb string, first func()) {
+	p.lose(between, verb)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.first = first
+}
+
 // lost tells how often that was done.
 func (p *proxy) lost() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.hits
+}
+
+// came tells how many commands of that name have come.
+func (p *proxy) came(verb string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.count[verb]
+}
+
+// note counts a command.
+func (p *proxy) note(message []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(message) > 26 {
+		name, _, _ := bytes.Cut(message[26:], []byte{0})
+		p.count[string(name)]++
+	}
 }
 
 // hit tells whether a request is to be lost, here.
@@ -105,8 +134,15 @@ func (p *proxy) serve(client, server net.Conn) {
 	defer server.Close()
 	for {
 		message, err := readMessage(client)
-		if err != nil || p.hit(message, request) {
+		if err != nil {
 			return
+		}
+		p.note(message)
+		if p.hit(message, request) {
+			return
+		}
+		if p.hit(message, between) {
+			p.first()
 		}
 		lose := p.hit(message, answer)
 		if _, err := server.Write(message); err != nil {

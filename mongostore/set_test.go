@@ -3,6 +3,8 @@ package mongostore_test
 import (
 	"context"
 	"errors"
+	"os"
+	"strings"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -56,8 +58,12 @@ func TestLostAnswersOnASet(t *testing.T) {
 // A condition on a value that the batch does not change collides with a change
 // of that value, present or absent; and leaves it with its revision.
 func TestConditionsHoldTheirValues(t *testing.T) {
-	h := newFakeSet(t).host()
-	p := h.place(t)
+	for name, h := range setsToTest(t) {
+		t.Run(name, func(t *testing.T) { conditionsHold(t, h.place(t)) })
+	}
+}
+
+func conditionsHold(t *testing.T, p *place) {
 	s, other := open(t, p.url), open(t, p.url)
 	ctx := t.Context()
 	a, lease := twoKeys()
@@ -81,6 +87,54 @@ func TestConditionsHoldTheirValues(t *testing.T) {
 	if has, err := s.Has(ctx, lease); has || err != nil {
 		t.Errorf("a condition of absence has left something: %v, %v", has, err)
 	}
+}
+
+// Two batches that each look at what the other changes: one of them only is
+// made.
+func TestNoWriteSkew(t *testing.T) {
+	for name, h := range setsToTest(t) {
+		t.Run(name, func(t *testing.T) {
+			p := h.place(t)
+			s := open(t, p.url)
+			ctx := t.Context()
+			a, b := twoKeys()
+			must(t, errors.Join(s.Init(ctx, a.Entity), s.Init(ctx, b.Entity)))
+			for round := range 30 {
+				var conds [2][]driver.Cond
+				for i, k := range []driver.Key{a, b} {
+					if round%2 == 0 {
+						must(t, s.Put(ctx, k, []byte(`0`)))
+					} else {
+						must(t, s.Apply(ctx, nil, []driver.Op{{Key: k, Delete: true}}))
+					}
+					rec, err := s.Get(ctx, k)
+					if err != nil && !errors.Is(err, driver.ErrNotFound) {
+						t.Fatal(err)
+					}
+					conds[1-i] = []driver.Cond{{Key: k, Rev: rec.Rev}}
+				}
+				results := make(chan error, 2)
+				for i, k := range []driver.Key{a, b} {
+					go func() { results <- s.Apply(ctx, conds[i], []driver.Op{{Key: k, Data: []byte(`1`)}}) }()
+				}
+				first, second := <-results, <-results
+				if (first == nil) == (second == nil) || first != nil && !errors.Is(first, driver.ErrConflict) || second != nil && !errors.Is(second, driver.ErrConflict) {
+					t.Fatalf("round %d: %v and %v; want one of them made, and %v", round, first, second, driver.ErrConflict)
+				}
+			}
+		})
+	}
+}
+
+// setsToTest is what stands for a replica set, and the real server if there is
+// one.
+func setsToTest(t *testing.T) map[string]*host {
+	t.Helper()
+	sets := map[string]*host{"fake": newFakeSet(t).host()}
+	if real := os.Getenv(serverEnv); real != "" {
+		sets["real"] = &host{url: real}
+	}
+	return sets
 }
 
 // Watching goes on behind a lost connection, and tells of what other hands do.
@@ -113,5 +167,24 @@ func TestWatchOnASet(t *testing.T) {
 		if n == 3 {
 			return
 		}
+	}
+}
+
+// A collection that is dropped ends the watching of it with an error, not in
+// silence.
+func TestWatchOfWhatIsDropped(t *testing.T) {
+	for name, h := range setsToTest(t) {
+		t.Run(name, func(t *testing.T) {
+			p := h.place(t)
+			s := openAny(t, p.url)
+			must(t, s.Init(t.Context(), signals))
+			changes := s.(driver.Watcher).Watch(t.Context(), signals)
+			must(t, p.raw().Drop(t.Context()))
+			for c, err := range changes {
+				if err == nil || !strings.Contains(err.Error(), "dropped") {
+					t.Errorf("told of %+v, %v", c, err)
+				}
+			}
+		})
 	}
 }

@@ -2,6 +2,7 @@ package mongostore_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -27,10 +28,19 @@ func behindProxy(t *testing.T) (store, *proxy, *place) {
 func TestLostAnswers(t *testing.T) {
 	s, p, at := behindProxy(t)
 	ctx, k := t.Context(), key("a")
-	lose := func(verb string) { p.lose(answer, verb) }
+	before, verb := 0, ""
+	lose := func(name string) {
+		verb, before = name, p.came(name)
+		p.lose(answer, verb)
+	}
 	done := func(err error) {
 		t.Helper()
 		must(t, err)
+		// A second one has waited for the journal, since what a server alone shows
+		// need not be in there yet. (A reading is just made again.)
+		if n := p.came(verb) - before; n != 2 {
+			t.Fatalf("%d commands %s, want 2", n, verb)
+		}
 		if p.lost() != 1 {
 			t.Fatalf("%d answers were lost, want 1", p.lost())
 		}
@@ -101,5 +111,60 @@ func TestLostRequests(t *testing.T) {
 	must(t, s.Apply(ctx, []driver.Cond{{Key: k, Rev: get(t, s, "a").Rev}}, []driver.Op{{Key: k, Delete: true}}))
 	if has, err := s.Has(ctx, k); has || err != nil || p.lost() != 1 {
 		t.Errorf("%v, %v, after %d losses", has, err, p.lost())
+	}
+}
+
+// Another hand falls between the check of a condition and the change: whatever
+// it does, the change is not made.
+func TestEditBetween(t *testing.T) {
+	s, p, at := behindProxy(t)
+	ctx, k := t.Context(), key("a")
+	find := bson.D{eq("entityId", "a")}
+	for name, edit := range map[string]bson.D{
+		"data": {eq("$set", bson.D{eq("data.n", 2)})}, "all data": {eq("$set", bson.D{eq("data", "other")})},
+		"updatedAt": {eq("$currentDate", bson.D{eq("updatedAt", true)})}, "encoding": {eq("$set", bson.D{eq("encoding", "json")})},
+		"rev": {eq("$set", bson.D{eq("rev", bson.NewObjectID())})}, "no rev": {eq("$unset", bson.D{eq("rev", "")})},
+	} {
+		for verb, op := range map[string]driver.Op{"update": {Key: k, Data: []byte(`"ours"`)}, "delete": {Key: k, Delete: true}} {
+			must(t, s.Put(ctx, k, []byte(`{"n":1}`)))
+			when := []driver.Cond{{Key: k, Rev: get(t, s, "a").Rev}}
+			p.before(verb, func() {
+				if _, err := at.raw().UpdateOne(ctx, find, edit); err != nil {
+					t.Error(err)
+				}
+			})
+			err := s.Apply(ctx, when, []driver.Op{op})
+			if want := errors.Is(err, driver.ErrConflict) || name == "encoding" && errors.Is(err, driver.ErrDamaged); !want || p.lost() != 1 {
+				t.Errorf("%s before the %s: %v, want %v", name, verb, err, driver.ErrConflict)
+			}
+		}
+	}
+	must(t, s.Delete(ctx, k))
+	p.before("update", func() { at.insert(t, eq("entityId", "a"), eq("data", 1)) })
+	err := s.Apply(ctx, []driver.Cond{{Key: k}}, []driver.Op{{Key: k, Data: []byte(`"ours"`)}})
+	if !errors.Is(err, driver.ErrConflict) || string(get(t, s, "a").Data) != `1` {
+		t.Errorf("an insertion before the creation: %v, and there is %s", err, get(t, s, "a").Data)
+	}
+}
+
+// Two stores put the same new ids at the same time: both upserts find nothing,
+// one document can be made, and neither caller hears of it.
+func TestRacingUpserts(t *testing.T) {
+	p := newPlace(t)
+	stores := []store{open(t, p.url), open(t, p.url)}
+	must(t, stores[0].Init(t.Context(), signals))
+	for round := range 40 {
+		results := make(chan error, len(stores))
+		for _, s := range stores {
+			go func() { results <- s.Put(t.Context(), key(fmt.Sprint("k", round)), []byte(`1`)) }()
+		}
+		for range stores {
+			if err := <-results; err != nil {
+				t.Fatalf("round %d: %v", round, err)
+			}
+		}
+	}
+	if n, err := p.raw().CountDocuments(t.Context(), bson.D{}); n != 40 || err != nil {
+		t.Errorf("%d documents, %v", n, err)
 	}
 }

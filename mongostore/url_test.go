@@ -108,6 +108,17 @@ func TestPasswordsStayOut(t *testing.T) {
 	}
 }
 
+// Whatever words the driver finds.
+func TestRedact(t *testing.T) {
+	u, err := url.Parse("mongodb://u:p%2Fw%20%26@h/?tlsCertificateKeyFilePassword=hid%20den")
+	must(t, err)
+	for _, told := range []string{"p/w &", "p%2Fw+%26", "p%2Fw%20&", "hid den"} {
+		if got := mongostore.Redact("failed with "+told+" there", u); got != "failed with *** there" {
+			t.Errorf("%q: %s", told, got)
+		}
+	}
+}
+
 func TestNobodyThere(t *testing.T) {
 	start := time.Now()
 	_, err := driver.Open(t.Context(), fmt.Sprintf("mongodb://127.0.0.1:%d/?serverSelectionTimeoutMS=300", testserver.FreePort(t)), driver.OpenOptions{})
