@@ -132,15 +132,25 @@ func (s *Store) applyChecked(ctx context.Context, c *change) error {
 	if err != nil || c.op == nil {
 		return err
 	}
+	if before != nil && before.size > maxChecked && s.server.replicated {
+		return s.transact(ctx, []change{*c})
+	}
+	filter, err := unchanged(before)
+	if err != nil {
+		return err
+	}
 	token := bson.NewObjectID()
 	for {
-		err := s.changeFrom(op, c, before, token)
+		err := s.changeFrom(op, c, filter, token)
 		if err == nil || errors.Is(err, driver.ErrConflict) || refused(err) {
 			return s.conflict(op, c, err)
 		}
-		again, err := s.settleChecked(ctx, c, before, token, err)
-		if !again {
-			return err
+		again, settled := s.settleChecked(ctx, c, before, token, err)
+		switch {
+		case !again:
+			return settled
+		case op.Err() != nil: // the last attempt may still be under way
+			return s.unknown("the answer was lost, and time ran out", err)
 		}
 	}
 }
@@ -159,19 +169,14 @@ func (s *Store) conflict(ctx context.Context, c *change, err error) error {
 	return err
 }
 
-// changeFrom makes the change of what was read: nil stands for nothing.
-func (s *Store) changeFrom(ctx context.Context, c *change, before *document, token bson.ObjectID) error {
+// changeFrom makes the change of what the filter finds: nil stands for nothing.
+func (s *Store) changeFrom(ctx context.Context, c *change, filter bson.D, token bson.ObjectID) error {
 	switch {
-	case before == nil && c.op.Delete:
+	case filter == nil && c.op.Delete:
 		return nil // of nothing, nothing is to be removed: it held when it was checked
-	case before == nil:
+	case filter == nil:
 		return s.create(ctx, c, token)
-	}
-	filter, err := s.unchanged(before)
-	if err != nil {
-		return err
-	}
-	if c.op.Delete {
+	case c.op.Delete:
 		res, err := s.collection(c.key.Entity).DeleteOne(ctx, filter)
 		return oneOf(res != nil && res.DeletedCount == 1, err)
 	}
@@ -200,7 +205,10 @@ func (s *Store) create(ctx context.Context, c *change, token bson.ObjectID) erro
 // unchanged finds a document only as it was read: by the fields that the
 // revision is made of. (Of numbers MongoDB compares the value alone, which is
 // what counts.)
-func (s *Store) unchanged(d *document) (bson.D, error) {
+func unchanged(d *document) (bson.D, error) {
+	if d == nil {
+		return nil, nil
+	}
 	if d.size > maxChecked {
 		return nil, fmt.Errorf("mongodb: %w: a value of %d bytes under a condition: %d is the limit without a transaction",
 			errors.ErrUnsupported, d.size, maxChecked)
@@ -235,7 +243,7 @@ func (s *Store) settleChecked(ctx context.Context, c *change, before *document, 
 	case now != nil && now.isFrom(token):
 		return false, s.confirm(op, c.key, token, lost)
 	case now != nil && before != nil && now.revision() == before.revision() && ctx.Err() == nil:
-		return true, nil
+		return true, nil // the same token: nothing of ours has come since
 	}
 	return false, s.unknown("the answer was lost, and the value is another now", lost)
 }

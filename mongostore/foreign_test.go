@@ -310,7 +310,11 @@ func TestPages(t *testing.T) {
 // A value at the limit is stored, one above is refused before anything is
 // written.
 func TestLargeValues(t *testing.T) {
-	p := newPlace(t)
+	t.Run("alone", func(t *testing.T) { largeValues(t, newPlace(t), false) })
+	t.Run("set", func(t *testing.T) { largeValues(t, newFakeSet(t).host().place(t), true) })
+}
+
+func largeValues(t *testing.T, p *place, transactions bool) {
 	s := open(t, p.url)
 	ctx := t.Context()
 	must(t, s.Init(ctx, signals))
@@ -324,11 +328,19 @@ func TestLargeValues(t *testing.T) {
 	if err := s.Put(ctx, k, append(most, ' ')); err == nil || !strings.Contains(err.Error(), "16 MiB") {
 		t.Errorf("above the limit: %v", err)
 	}
+	if transactions = transactions || p.ferret == nil; transactions {
+		err = s.Apply(ctx, []driver.Cond{{Key: k, Rev: "x"}}, []driver.Op{{Key: k, Data: []byte(`1`)}})
+		if !errors.Is(err, driver.ErrConflict) {
+			t.Errorf("under a false condition: %v", err)
+		}
+		must(t, s.Apply(ctx, []driver.Cond{{Key: k, Rev: rec.Rev}}, []driver.Op{{Key: k, Data: []byte(`1`)}}))
+		return
+	}
 	err = s.Apply(ctx, []driver.Cond{{Key: k, Rev: rec.Rev}}, []driver.Op{{Key: k, Data: []byte(`1`)}})
-	if p.ferret != nil && !errors.Is(err, errors.ErrUnsupported) {
+	if !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("under a condition, without transactions: %v", err)
 	}
-	if got, err := s.Get(ctx, k); p.ferret != nil && (err != nil || got.Rev != rec.Rev) {
+	if got, err := s.Get(ctx, k); err != nil || got.Rev != rec.Rev {
 		t.Errorf("after what was refused: %s, %v; was %s", got.Rev, err, rec.Rev)
 	}
 }
