@@ -40,7 +40,7 @@ func Register(scheme string, open Opener) {
 
 // Open opens a backend by URL, such as "file:./logs/data" or "mem:".
 func Open(ctx context.Context, rawURL string, o OpenOptions) (Store, error) {
-	u, err := url.Parse(rawURL)
+	u, err := parseURL(rawURL)
 	if err != nil {
 		// The error of package url repeats the whole URL, which may hold a
 		// password.
@@ -60,6 +60,34 @@ func Open(ctx context.Context, rawURL string, o OpenOptions) (Store, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return open(ctx, u, o)
+}
+
+// parseURL is url.Parse for databases too, whose URLs may name several hosts,
+// "a:1,b,[::1]:2", or the path of a socket, "%2Ftmp%2Fa.sock". Package url
+// refuses most of these. Host then is what stands there, unescaped.
+func parseURL(rawURL string) (*url.URL, error) {
+	u, err := url.Parse(rawURL)
+	scheme, rest, found := strings.Cut(rawURL, "://")
+	if err == nil || !found {
+		return u, err
+	}
+	end := len(rest)
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		end = i
+	}
+	begin := strings.LastIndexByte(rest[:end], '@') + 1
+	hosts := rest[begin:end]
+	if strings.ContainsAny(hosts, " \\<>\"") || !strings.Contains(hosts, ",") && !strings.Contains(hosts, "%") {
+		return nil, err
+	}
+	place, unescaping := url.PathUnescape(hosts)
+	if unescaping != nil {
+		return nil, unescaping
+	}
+	if u, err = url.Parse(scheme + "://" + rest[:begin] + "host" + rest[end:]); err == nil {
+		u.Host = place
+	}
+	return u, err
 }
 
 // Params reads a URL's query for an Opener: known maps each parameter's name to

@@ -30,7 +30,8 @@ if [ -n "$missing" ]; then
 fi
 
 echo "== go mod download"
-for module in . ./cmd/holdfast ./bench ./redisstore ./pgstore ./otelstore; do
+for module in . ./cmd/holdfast ./bench ./redisstore ./pgstore ./mongostore ./otelstore; do
 	(cd "$module" && go mod download)
 done
+(cd internal/ferretserver && GOWORK=off go mod download) # the MongoDB server for tests
 echo "== $(go version), node $(node --version)"

@@ -16,6 +16,7 @@ import (
 	// The backends whose URL schemes the command knows.
 	_ "github.com/holdfast-go/holdfast/filestore"
 	_ "github.com/holdfast-go/holdfast/memstore"
+	_ "github.com/holdfast-go/holdfast/mongostore"
 	_ "github.com/holdfast-go/holdfast/pgstore"
 	_ "github.com/holdfast-go/holdfast/redisstore"
 )

@@ -1,0 +1,287 @@
+package mongostore_test
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
+
+// transaction is that of the command: nil for one that stands alone.
+func (f *fakeSet) transaction(c *command, session string, inTx bool) (*fakeTx, error) {
+	if !inTx {
+		return nil, nil
+	}
+	if begins, _ := c.body.Lookup("startTransaction").BooleanOK(); begins {
+		f.txs[session] = &fakeTx{version: f.version, saw: maps.Clone(f.docs), wrote: map[spot]bson.Raw{}}
+	}
+	tx := f.txs[session]
+	if tx == nil || tx.ended != "" {
+		return nil, &fakeError{251, "TransientTransactionError", "no such transaction"}
+	}
+	return tx, nil
+}
+
+// endTx commits or gives up. A commit that is repeated is answered again.
+func (f *fakeSet) endTx(c *command, session string) error {
+	tx := f.txs[session]
+	switch {
+	case tx == nil || tx.ended == "aborted":
+		return &fakeError{251, "TransientTransactionError", "no such transaction"}
+	case tx.ended == "committed":
+		f.repeats++
+		return nil
+	case c.name == "commitTransaction":
+		tx.ended = "committed"
+		f.version++
+		for at, d := range tx.wrote {
+			f.at[at] = f.version
+			if d == nil {
+				delete(f.docs, at)
+			} else {
+				f.docs[at] = d
+			}
+		}
+		f.events = append(f.events, tx.order...)
+	default:
+		tx.ended = "aborted"
+	}
+	for at, owner := range f.locks {
+		if owner == tx {
+			delete(f.locks, at)
+		}
+	}
+	f.changed.Broadcast()
+	return nil
+}
+
+// get is a document as the command sees it.
+func (f *fakeSet) get(tx *fakeTx, at spot) bson.Raw {
+	if tx == nil {
+		return f.docs[at]
+	}
+	if d, ok := tx.wrote[at]; ok {
+		return d
+	}
+	return tx.saw[at]
+}
+
+// set changes a document: at once, or with the transaction, if no other one has
+// changed it or is about to.
+func (f *fakeSet) set(tx *fakeTx, at spot, d bson.Raw, e fakeEvent) error {
+	if tx == nil {
+		f.version++
+		f.at[at] = f.version
+		f.docs[at] = d
+		if d == nil {
+			delete(f.docs, at)
+		}
+		f.events = append(f.events, e)
+		f.changed.Broadcast()
+		return nil
+	}
+	if owner := f.locks[at]; owner != nil && owner != tx || f.at[at] > tx.version {
+		return writeConflict
+	}
+	f.locks[at] = tx
+	tx.wrote[at] = d
+	if e.operation != "" {
+		tx.order = append(tx.order, e)
+	}
+	return nil
+}
+
+// await lets a change outside a transaction wait for one that is under way, as
+// the server does.
+func (f *fakeSet) await(tx *fakeTx, at spot) {
+	for tx == nil && f.locks[at] != nil && !f.closed {
+		f.changed.Wait()
+	}
+}
+
+// all lists the places of a collection, by id.
+func (f *fakeSet) all(tx *fakeTx, ns string) []spot {
+	seen := map[spot]bool{}
+	for at := range f.docs {
+		seen[at] = tx == nil
+	}
+	if tx != nil {
+		for at := range tx.saw {
+			seen[at] = true
+		}
+		for at := range tx.wrote {
+			seen[at] = true
+		}
+	}
+	var places []spot
+	for at, visible := range seen {
+		if visible && at.ns == ns && f.get(tx, at) != nil {
+			places = append(places, at)
+		}
+	}
+	slices.SortFunc(places, func(a, b spot) int { return strings.Compare(a.id, b.id) })
+	return places
+}
+
+// matches knows the conditions that the store uses.
+func matches(d, filter bson.Raw) bool {
+	conditions, _ := filter.Elements()
+	for _, condition := range conditions {
+		have, want := d.Lookup(condition.Key()), condition.Value()
+		operator := ""
+		if doc, ok := want.DocumentOK(); ok {
+			if first, err := doc.IndexErr(0); err == nil && strings.HasPrefix(first.Key(), "$") {
+				operator, want = first.Key(), first.Value()
+			}
+		}
+		ok := false
+		switch operator {
+		case "", "$eq":
+			ok = have.Type == want.Type && bytes.Equal(have.Value, want.Value)
+		case "$exists":
+			ok = (have.Type != 0) == want.Boolean()
+		case "$type":
+			ok = have.Type == bson.TypeNull
+		case "$gte", "$gt":
+			s, isText := have.StringValueOK()
+			ok = isText && (s > want.StringValue() || operator == "$gte" && s == want.StringValue())
+		default:
+			panic("the fake knows no " + operator)
+		}
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+func (f *fakeSet) find(c *command, tx *fakeTx) (bson.D, error) {
+	limit, _ := c.body.Lookup("limit").AsInt64OK()
+	batch := bson.A{}
+	for _, at := range f.all(tx, c.ns()) {
+		d := f.get(tx, at)
+		if filter, ok := c.body.Lookup("filter").DocumentOK(); ok && !matches(d, filter) {
+			continue
+		}
+		batch = append(batch, d)
+		if limit > 0 && len(batch) == int(limit) {
+			break
+		}
+	}
+	return cursorOf(0, c.ns(), "firstBatch", batch), nil
+}
+
+func (f *fakeSet) update(c *command, tx *fakeTx) (bson.D, error) {
+	u := c.list[0]
+	filter, change := u.Lookup("q").Document(), u.Lookup("u").Document()
+	id, _ := filter.Lookup("entityId").StringValueOK()
+	at := spot{c.ns(), id}
+	f.await(tx, at)
+	before := f.get(tx, at)
+	if before != nil && matches(before, filter) {
+		e := fakeEvent{at, before.Lookup("_id"), "update"}
+		if _, err := change.LookupErr("$set", "lock"); err == nil {
+			e.operation = "" // the pipeline of the store leaves it out
+		}
+		err := f.set(tx, at, changed(before, change), e)
+		return bson.D{eq("n", 1), eq("nModified", 1)}, err
+	}
+	if upsert, _ := u.Lookup("upsert").BooleanOK(); !upsert {
+		return bson.D{eq("n", 0), eq("nModified", 0)}, nil
+	}
+	oid := bson.NewObjectID()
+	fresh := raw(bson.D{eq("_id", oid), eq("entityId", id)})
+	if err := f.create(tx, at, changed(fresh, change), "insert"); err != nil {
+		if strings.HasPrefix(err.Error(), "E11000") && tx == nil {
+			return bson.D{eq("n", 0), eq("writeErrors", bson.A{bson.D{eq("index", 0), eq("code", 11000), eq("errmsg", err.Error())}})}, nil
+		}
+		return nil, err
+	}
+	return bson.D{eq("n", 1), eq("nModified", 0), eq("upserted", bson.A{bson.D{eq("index", 0), eq("_id", oid)}})}, nil
+}
+
+// create makes a document where there must be none.
+func (f *fakeSet) create(tx *fakeTx, at spot, d bson.Raw, operation string) error {
+	if f.get(tx, at) != nil {
+		return &fakeError{11000, "", "E11000 duplicate key error"}
+	}
+	return f.set(tx, at, d, fakeEvent{at, d.Lookup("_id"), operation})
+}
+
+func (f *fakeSet) insert(c *command, tx *fakeTx) (bson.D, error) {
+	d := c.list[0]
+	at := spot{c.ns(), d.Lookup("entityId").StringValue()}
+	f.await(tx, at)
+	operation := "insert"
+	if _, err := d.LookupErr("lock"); err == nil {
+		operation = "" // the pipeline of the store leaves it out
+	}
+	return bson.D{eq("n", 1)}, f.create(tx, at, d, operation)
+}
+
+func (f *fakeSet) remove(c *command, tx *fakeTx) (bson.D, error) {
+	q := c.list[0]
+	limit := q.Lookup("limit").AsInt64()
+	n := 0
+	for _, at := range f.all(tx, c.ns()) {
+		if !matches(f.get(tx, at), q.Lookup("q").Document()) {
+			continue
+		}
+		f.await(tx, at)
+		d := f.get(tx, at)
+		if d == nil || !matches(d, q.Lookup("q").Document()) {
+			continue
+		}
+		if err := f.set(tx, at, nil, fakeEvent{at, d.Lookup("_id"), "delete"}); err != nil {
+			return nil, err
+		}
+		if n++; limit == 1 {
+			break
+		}
+	}
+	return bson.D{eq("n", n)}, nil
+}
+
+func raw(d bson.D) bson.Raw {
+	b, err := bson.Marshal(d)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// changed is a document after $set, $unset and $currentDate.
+func changed(before, change bson.Raw) bson.Raw {
+	d := bson.D{}
+	elements, _ := before.Elements()
+	for _, e := range elements {
+		d = append(d, eq(e.Key(), e.Value()))
+	}
+	assign := func(name string, value any) {
+		d = slices.DeleteFunc(d, func(e bson.E) bool { return e.Key == name })
+		if value != nil {
+			d = append(d, eq(name, value))
+		}
+	}
+	operators, _ := change.Elements()
+	for _, operator := range operators {
+		fields, _ := operator.Value().Document().Elements()
+		for _, field := range fields {
+			switch operator.Key() {
+			case "$set":
+				assign(field.Key(), field.Value())
+			case "$unset":
+				assign(field.Key(), nil)
+			case "$currentDate":
+				assign(field.Key(), time.Now())
+			default:
+				panic(fmt.Sprint("the fake knows no ", operator.Key()))
+			}
+		}
+	}
+	return raw(d)
+}
