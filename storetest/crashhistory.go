@@ -26,7 +26,6 @@ type effect struct {
 
 // crashOp is a change of the workload.
 type crashOp struct {
-	id      int
 	what    string
 	effects []effect
 }
