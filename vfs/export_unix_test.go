@@ -17,3 +17,6 @@ func StatNames(dir *os.File, names []string) ([]Info, error) {
 	}
 	return list, nil
 }
+
+// SyncOpenDir is what SyncDir does once it has the directory open.
+func SyncOpenDir(d *os.File) error { return syncDir(d) }

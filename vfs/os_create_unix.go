@@ -85,7 +85,7 @@ func syncOSDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	err = d.Sync()
+	err = syncDir(d)
 	if e := d.Close(); err == nil {
 		err = e
 	}

@@ -221,12 +221,23 @@ func (s *osFS) SyncDir(name string) error {
 	if err != nil {
 		return err
 	}
-	// Not passed over where the file system cannot do it (EINVAL, ENOTSUP):
-	// a caller who is told nil would acknowledge what a power cut takes back.
-	err = d.Sync()
+	err = syncDir(d)
 	if e := d.Close(); err == nil {
 		err = e
 	}
+	return err
+}
+
+func syncDir(d *os.File) error {
+	// Not passed over where the file system cannot do it (EINVAL, ENOTSUP):
+	// a caller who is told nil would acknowledge what a power cut takes back.
+	if err := d.Sync(); err != nil {
+		return err
+	}
+	// An XFS that has given up after an error lets go of the names that were
+	// not on the disk yet, has then nothing to sync, and says nil. From before
+	// it lets go, it fails whoever asks how the directory looks.
+	_, err := d.Stat()
 	return err
 }
 
