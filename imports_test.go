@@ -46,34 +46,12 @@ var places = map[string]place{
 	"internal/testtool":     {files: true},                                      // for tests alone
 	"internal/testserver":   {ours: []string{"internal/testtool"}, files: true}, // for tests alone
 	"internal/ferretserver": {others: true, files: true},                        // for tests alone; it has a go.mod of its own
+	"internal/loopdisk":     {ours: []string{"internal/testtool"}, x: []string{"sys"}, files: true},
 	"internal/…":            {ours: []string{"driver", "vfs", "internal/…"}, x: []string{"sys", "text"}},
 	"cachestore":            {ours: []string{"driver", "internal/…"}},
 	"otelstore":             {ours: []string{"driver", "internal/…"}, others: true},
 	"redisstore":            {ours: []string{"driver"}, others: true, files: true}, // certificates that the URL names
 	"pgstore":               {ours: []string{"driver", "internal/…"}, others: true},
-	"mongostore":            {ours: []string{"driver"}, others: true},
-	"cmd/…":                 {ours: []string{"", "…"}, others: true, files: true},
-	"bench":                 {ours: []string{"", "…"}, others: true, files: true},
-	"bench/…":               {ours: []string{"", "…"}, others: true, files: true},
-	"":                      {ours: []string{"driver", "internal/…"}},
-	"driver":                {},
-	"vfs":                   {x: []string{"sys"}, files: true}, // calls that package os has not: locks, exchange of names
-	"vfs/crashfs":           {ours: []string{"vfs"}},
-	"vfs/faultfs":           {ours: []string{"vfs"}},
-	"atomicfile":            {ours: []string{"vfs", "internal/…"}},
-	"journal":               {ours: []string{"vfs", "internal/…"}},
-	"filestore":             {ours: []string{"driver", "vfs", "atomicfile", "journal", "internal/…"}, x: []string{"sys", "text"}},
-	"memstore":              {ours: []string{"driver", "internal/…"}},
-	"storetest":             {ours: []string{"", "driver", "vfs", "vfs/…", "internal/…"}},
-	"trade":                 {ours: []string{"", "internal/…"}},
-	"lease":                 {ours: []string{"", "internal/…"}},
-	"live":                  {ours: []string{"", "trade", "lease", "live/candle", "internal/…"}},
-	"live/candle":           {ours: []string{"internal/…"}},
-	"internal/testtool":     {files: true}, // for tests alone
-	"internal/loopdisk":     {ours: []string{"internal/testtool"}, x: []string{"sys"}, files: true},
-	"internal/…":            {ours: []string{"driver", "vfs", "internal/…"}, x: []string{"sys", "text"}},
-	"redisstore":            {ours: []string{"driver"}, others: true},
-	"pgstore":               {ours: []string{"driver"}, others: true},
 	"mongostore":            {ours: []string{"driver"}, others: true},
 	"cmd/…":                 {ours: []string{"", "…"}, others: true, files: true},
 	"bench":                 {ours: []string{"", "…"}, others: true, files: true},

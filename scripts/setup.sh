@@ -1,8 +1,9 @@
 #!/bin/sh
 # Sees to it that what the tests need is there: Go, and node, whose
 # localeCompare the order of ids is compared with, strace, which shows the order
-# of system calls, and the servers that backends are tested against. Installs
-# missing packages where it may; otherwise prints the one line to run.
+# of system calls, what makes the file systems whose power is cut, and the servers
+# that backends are tested against. Installs missing packages where it may;
+# otherwise prints the one line to run.
 set -eu
 
 if ! command -v go >/dev/null 2>&1; then
@@ -13,6 +14,8 @@ fi
 missing=""
 command -v node >/dev/null 2>&1 || missing="$missing nodejs"
 command -v strace >/dev/null 2>&1 || missing="$missing strace"
+command -v mkfs.ext4 >/dev/null 2>&1 || [ -x /sbin/mkfs.ext4 ] || missing="$missing e2fsprogs"
+command -v mkfs.xfs >/dev/null 2>&1 || [ -x /sbin/mkfs.xfs ] || missing="$missing xfsprogs"
 command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null 2>&1 || missing="$missing postgresql"
 command -v gcc >/dev/null 2>&1 || missing="$missing gcc libc6-dev" # the race detector links with it

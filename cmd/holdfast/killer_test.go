@@ -32,12 +32,12 @@ type killer struct {
 
 // aim is when to kill.
 type aim struct {
-	candle int           // once the run has come to the one with this index; -1 is the start of the process
-	extra  time.Duration // after that
+	point int           // once the run has come to the candle, or the acknowledgement, with this number; -1 is the start of the process
+	extra time.Duration // after that
 }
 
 // never is beyond every candle.
-var never = aim{candle: 1 << 40}
+var never = aim{point: 1 << 40}
 
 // told is any line of live --json.
 type told struct {
@@ -123,7 +123,7 @@ func (k *killer) once(at aim) (ended bool) {
 	}
 	stop := func() { time.AfterFunc(at.extra, func() { cmd.Process.Kill() }) }
 	end := k.start(cmd, at, stop)
-	if at.candle < 0 {
+	if at.point < 0 {
 		stop()
 	}
 	// Everything that was printed before the kill counts, however late it is
@@ -132,7 +132,7 @@ func (k *killer) once(at aim) (ended bool) {
 	lines.Buffer(nil, 1<<20)
 	for aimed := false; lines.Scan(); {
 		come := k.heard(lines.Bytes())
-		if k.feed == nil && !aimed && at.candle >= 0 && at.candle < len(k.times) && come >= k.times[at.candle] {
+		if k.feed == nil && !aimed && at.point >= 0 && at.point < len(k.times) && come >= k.times[at.point] {
 			aimed = true
 			stop()
 		}
@@ -161,7 +161,7 @@ func (k *killer) start(cmd *exec.Cmd, at aim, stop func()) (end func()) {
 	}
 	r.Close()
 	over, fed := make(chan struct{}), make(chan struct{})
-	f := feeder{w: w, lines: k.feed, over: over, target: at.candle, reached: stop}
+	f := feeder{w: w, lines: k.feed, over: over, target: at.point, reached: stop}
 	if begun, found := slices.BinarySearch(k.times, k.stored[k.fed]); found {
 		f.bulk = begun + 1
 	}
