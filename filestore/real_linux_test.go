@@ -15,19 +15,17 @@ import (
 
 	"github.com/holdfast-go/holdfast/driver"
 	"github.com/holdfast-go/holdfast/filestore"
+	"github.com/holdfast-go/holdfast/internal/testtool"
 )
 
 // The errors that other tests inject, as a real kernel gives them.
 
 func init() { roles["nobody"] = asNobody }
 
-// unable skips where the rights are missing, and fails where they must be there.
+// unable ends a test that needs the rights of root.
 func unable(t *testing.T, err error) {
 	t.Helper()
-	if os.Getenv("CI") == "true" && os.Getuid() == 0 {
-		t.Fatalf("root cannot do this in CI: %v", err)
-	}
-	t.Skipf("needs the rights of root: %v", err)
+	testtool.Missing(t, "the rights of root: %v", err)
 }
 
 // mountTmpfs mounts a small file system of its own.
