@@ -20,3 +20,11 @@ func StatNames(dir *os.File, names []string) ([]Info, error) {
 
 // SyncOpenDir is what SyncDir does once it has the directory open.
 func SyncOpenDir(d *os.File) error { return syncDir(d) }
+
+// DirSyncs shares the syncs of directories.
+type DirSyncs struct{ dirSyncs }
+
+func (s *DirSyncs) Share(name string, sync func() error) error { return s.share(name, sync) }
+
+// Known tells how many directories it remembers.
+func (s *DirSyncs) Known() int { return len(s.of) }

@@ -22,6 +22,7 @@ type osFS struct {
 	top    *os.File // the root directory
 	conn   syscall.RawConn
 	opener opener
+	syncs  dirSyncs
 }
 
 func openRoot(abs string) (FS, error) {
@@ -214,31 +215,6 @@ func (s *osFS) change(op, name string, f func(dirfd int, base string) error) err
 		return &fs.PathError{Op: op, Path: name, Err: err}
 	}
 	return nil
-}
-
-func (s *osFS) SyncDir(name string) error {
-	d, err := s.openDir("syncdir", name)
-	if err != nil {
-		return err
-	}
-	err = syncDir(d)
-	if e := d.Close(); err == nil {
-		err = e
-	}
-	return err
-}
-
-func syncDir(d *os.File) error {
-	// Not passed over where the file system cannot do it (EINVAL, ENOTSUP):
-	// a caller who is told nil would acknowledge what a power cut takes back.
-	if err := d.Sync(); err != nil {
-		return err
-	}
-	// An XFS that has given up after an error lets go of the names that were
-	// not on the disk yet, has then nothing to sync, and says nil. From before
-	// it lets go, it fails whoever asks how the directory looks.
-	_, err := d.Stat()
-	return err
 }
 
 func (s *osFS) Close() error {

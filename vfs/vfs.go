@@ -58,7 +58,9 @@ type FS interface {
 	// Chtimes sets the modification time.
 	Chtimes(name string, mtime time.Time) error
 
-	// SyncDir makes the names in a directory durable.
+	// SyncDir makes the names in a directory durable. After it has failed,
+	// names that have come or gone since it last succeeded may be lost, also
+	// if a later call succeeds.
 	SyncDir(name string) error
 
 	// Close releases the root. Files that are open stay usable.
