@@ -7,7 +7,8 @@
 // and a short write stores half of its bytes. A Sync that fails by a rule, above
 // all, syncs nothing.
 //
-// [Disk] is another wrapper: a disk that fills up.
+// Calls can be made slow as well. [Disk] is another wrapper: a disk that fills up.
+// They stack in any order.
 package faultfs
 
 import (
@@ -28,6 +29,10 @@ type FS struct {
 	// lock held, so it may block to stop a goroutine at this point. The path
 	// of a Rename is the new name. Set it before the first call.
 	OnCall func(op Op, path string)
+
+	// Sleep waits for the Delay of a rule, with no lock held; nil is
+	// time.Sleep. Set it before the first call.
+	Sleep func(time.Duration)
 
 	inner vfs.FS
 
@@ -81,42 +86,55 @@ func (f *FS) Calls(op Op) int {
 	return f.calls[op]
 }
 
-// Injected returns the faults so far, oldest first.
+// Injected returns the faults so far, slow calls included, oldest first.
 func (f *FS) Injected() []Event {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.events)
 }
 
-// call counts a call and returns its fault, if any. The last of names is what
-// the call is reported under.
+// call counts a call, waits if it is slow, and returns its fault, if any. The
+// last of names is what the call is reported under.
 func (f *FS) call(op Op, names ...string) *Event {
 	name := names[len(names)-1]
 	if f.OnCall != nil {
 		f.OnCall(op, name)
 	}
+	fault, delay := f.count(op, name, names)
+	switch {
+	case delay == 0:
+	case f.Sleep != nil:
+		f.Sleep(delay)
+	default:
+		time.Sleep(delay)
+	}
+	return fault
+}
+
+// count finds the rules that are due: the oldest one that fails the call, and
+// what the delays of all come to.
+func (f *FS) count(op Op, name string, names []string) (fault *Event, delay time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.total++
 	f.calls[op]++
-	var fired *armed
 	for _, r := range f.rules {
 		if !r.matches(op, names) {
 			continue
 		}
 		r.seen++
-		due := r.seen == r.nth() || r.Sticky && r.seen > r.nth()
-		if due && fired == nil {
-			fired = r
+		if r.seen != r.nth() && (!r.Sticky || r.seen < r.nth()) || fault != nil && !r.slows() {
+			continue
 		}
+		delay += r.Delay
+		e := Event{Call: f.total, Op: op, Path: name, Rule: r.Rule}
+		if !r.slows() {
+			e.Err = &fs.PathError{Op: string(op), Path: name, Err: r.err()}
+			fault = &e
+		}
+		f.events = append(f.events, e)
 	}
-	if fired == nil {
-		return nil
-	}
-	err := &fs.PathError{Op: string(op), Path: name, Err: fired.err()}
-	e := Event{Call: f.total, Op: op, Path: name, Rule: fired.Rule, Err: err}
-	f.events = append(f.events, e)
-	return &e
+	return fault, delay
 }
 
 // OpenFile implements [vfs.FS].

@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 	"syscall"
+	"time"
 )
 
 // Op names a call of [vfs.FS] or [vfs.File].
@@ -52,8 +53,12 @@ type Rule struct {
 	Path   string // a pattern of path.Match for the whole path or its last element; "" is any path. A Rename matches by either name.
 	Nth    int    // the nth matching call fails, counted from 1 since the rule was added; 0 is the first
 	Sticky bool   // so do all matching calls after it
-	Err    error  // nil is EIO
+	Err    error  // nil is EIO, or no failure where there is a Delay
 	Short  bool   // a Write or WriteAt stores the first half of its bytes before it fails
+
+	// Delay is how long the call takes longer, see [FS.Sleep]. The delays of all
+	// rules that are due add up.
+	Delay time.Duration
 }
 
 // String is what a failing test prints, so that the fault can be set up again.
@@ -70,11 +75,24 @@ func (r Rule) String() string {
 		count += " and on"
 	}
 	how := ""
-	if r.Short {
-		how = " half way"
+	if r.Delay != 0 {
+		how = fmt.Sprintf(" takes %v longer", r.Delay)
 	}
-	return fmt.Sprintf("%s%s%s fails%s: %v", op, where, count, how, r.err())
+	if r.slows() {
+		return op + where + count + how
+	}
+	if how != "" {
+		how += " and"
+	}
+	how += " fails"
+	if r.Short {
+		how += " half way"
+	}
+	return fmt.Sprintf("%s%s%s%s: %v", op, where, count, how, r.err())
 }
+
+// slows tells of a rule that makes a call slow and does not fail it.
+func (r Rule) slows() bool { return r.Delay != 0 && r.Err == nil && !r.Short }
 
 func (r Rule) nth() int { return max(r.Nth, 1) }
 
@@ -120,7 +138,7 @@ type Event struct {
 	Op   Op     // what was called
 	Path string // on what; the new name for a Rename
 	Rule Rule   // why it failed
-	Err  error  // what the caller got, path and all
+	Err  error  // what the caller got, path and all; nil for a slow call
 }
 
 // String is a line for a test's log.
