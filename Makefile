@@ -11,9 +11,9 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # included. (The command brings what is for a network to all of them.)
 CROSS := windows/amd64 darwin/arm64 freebsd/amd64 linux/arm64
 
-.PHONY: test setup lint cross unit crash build bench fuzz
+.PHONY: test setup lint cross unit crash mutants build bench fuzz
 
-test: setup lint cross unit crash
+test: setup lint cross unit crash mutants
 	@echo "== all passed"
 
 setup:
@@ -32,6 +32,11 @@ unit:
 
 crash:
 	@sh scripts/crash.sh
+
+# Sabotages, each of which the tests must notice.
+mutants:
+	@echo "== mutants"
+	@go run ./internal/mutants
 
 build:
 	go build -o bin/holdfast ./cmd/holdfast
