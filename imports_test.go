@@ -41,6 +41,7 @@ var places = map[string]place{
 	"storetest":             {ours: []string{"", "driver", "vfs", "vfs/…", "internal/…"}},
 	"trade":                 {ours: []string{"", "internal/…"}},
 	"lease":                 {ours: []string{"", "internal/…"}},
+	"transfer":              {ours: []string{"", "driver", "lease"}},
 	"live":                  {ours: []string{"", "trade", "lease", "live/candle", "internal/…"}},
 	"live/candle":           {ours: []string{"internal/…"}},
 	"internal/testtool":     {files: true},                                      // for tests alone

@@ -52,11 +52,16 @@ func (a *app) look(cmd *cobra.Command, f func(context.Context, *holdfast.Store) 
 // found.
 func (a *app) change(cmd *cobra.Command, f func(context.Context, *holdfast.Store) error) error {
 	return a.use(cmd, nil, func(ctx context.Context, s *holdfast.Store) error {
-		for _, finding := range s.Report().Findings {
-			a.note("recovery: " + findingLine(finding, true))
-		}
+		a.tellFindings(s)
 		return f(ctx, s)
 	})
+}
+
+// tellFindings tells what recovery found when the store was opened.
+func (a *app) tellFindings(s *holdfast.Store) {
+	for _, finding := range s.Report().Findings {
+		a.note("recovery: " + findingLine(finding, true))
+	}
 }
 
 // changeThere is change for what makes sense only where there is a store: a

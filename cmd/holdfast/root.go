@@ -17,9 +17,9 @@ values by id, such as BTCUSDT. The store is a directory of JSON files unless
 the process that has it; the others need it for themselves.
 
 --json prints for programs: ls, history, export, import and live one JSON
-object a line, get, undo, check and version a single one, diff a list; put and
-rm print nothing. Errors are one plain line on stderr either way. Exit status:
-0 done, 1 failed, 2 wrong usage, 3 damage found.`
+object a line, get, undo, check, copy and version a single one, diff a list;
+put and rm print nothing. Errors are one plain line on stderr either way. Exit
+status: 0 done, 1 failed, 2 wrong usage, 3 damage found.`
 
 const rootExample = `  holdfast ls
   holdfast get signal/strategy-a BTCUSDT
@@ -73,7 +73,7 @@ func newRoot(a *app) *cobra.Command {
 		"where the state lies: `URL`, else "+storeEnv+",\nelse "+defaultStore)
 	flags.BoolVar(&a.json, "json", false, "print JSON for programs")
 	root.AddCommand(newLs(a), newGet(a), newPut(a), newRm(a), newHistory(a),
-		newDiff(a), newUndo(a), newImport(a), newExport(a),
+		newDiff(a), newUndo(a), newImport(a), newExport(a), newCopy(a),
 		newCheck(a), newLive(a), newCompletion(a), newVersion(a))
 	root.SetHelpCommand(newHelp())
 	return root
