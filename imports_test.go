@@ -49,6 +49,7 @@ var places = map[string]place{
 	"internal/ferretserver": {others: true, files: true},                        // for tests alone; it has a go.mod of its own
 	"internal/loopdisk":     {ours: []string{"internal/testtool"}, x: []string{"sys"}, files: true},
 	"internal/mutants":      {files: true}, // for make test alone
+	"internal/reliability":  {files: true}, // makes the figures of RELIABILITY.md
 	"internal/…":            {ours: []string{"driver", "vfs", "internal/…"}, x: []string{"sys", "text"}},
 	"cachestore":            {ours: []string{"driver", "internal/…"}},
 	"otelstore":             {ours: []string{"driver", "internal/…"}, others: true},
