@@ -1,9 +1,9 @@
 #!/bin/sh
 # usage: crash.sh
-# The crash suite and the fault sweep, whole: every state, which under the race detector (see
-# unit.sh) would take too long. Each package has a floor that its distinct states
-# may not fall below. Prints the sum; with HOLDFAST_FIGURES=dir the figures stay
-# there.
+# The crash suite and the fault sweep, whole: every state and every fault, which
+# under the race detector (see unit.sh) would take too long. Each package has a
+# floor that its distinct states may not fall below. Prints the sums; with
+# HOLDFAST_FIGURES=dir the figures stay there.
 set -eu
 figures=${HOLDFAST_FIGURES:-$(mktemp -d)}
 HOLDFAST_FIGURES=$figures
