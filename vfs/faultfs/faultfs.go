@@ -30,6 +30,10 @@ type FS struct {
 	// of a Rename is the new name. Set it before the first call.
 	OnCall func(op Op, path string)
 
+	// OnFault, if not nil, is called for each call that fails by a rule, before
+	// its caller is told, with no lock held. Set it before the first call.
+	OnFault func(Event)
+
 	// Sleep waits for the Delay of a rule, with no lock held; nil is
 	// time.Sleep. Set it before the first call.
 	Sleep func(time.Duration)
@@ -107,6 +111,9 @@ func (f *FS) call(op Op, names ...string) *Event {
 		f.Sleep(delay)
 	default:
 		time.Sleep(delay)
+	}
+	if fault != nil && f.OnFault != nil {
+		f.OnFault(*fault)
 	}
 	return fault
 }

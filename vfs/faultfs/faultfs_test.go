@@ -275,3 +275,19 @@ func TestConcurrentCalls(t *testing.T) {
 		t.Errorf("%d calls, %d faults", n, e)
 	}
 }
+
+// Who keeps a record of faults hears of each one, and of nothing else.
+func TestOnFault(t *testing.T) {
+	fsys := faultfs.New(inner(t), faultfs.Rule{Op: faultfs.OpSyncDir, Nth: 2}, faultfs.Rule{Op: faultfs.OpSyncDir, Nth: 3, Delay: 1})
+	var told []faultfs.Event
+	fsys.OnFault = func(e faultfs.Event) {
+		fsys.Calls("") // no lock is held
+		told = append(told, e)
+	}
+	for range 3 {
+		fsys.SyncDir(".")
+	}
+	if len(told) != 1 || told[0].Call != 2 || !errors.Is(told[0].Err, syscall.EIO) {
+		t.Errorf("told of %v", told)
+	}
+}
