@@ -10,9 +10,7 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -85,32 +83,18 @@ func figures(dir string) (string, error) {
 	}
 	fmt.Fprintf(&b, "| order of system calls | %s calls around %d acknowledgements; %d runs with a flush that fails | 0 |\n",
 		thousands(o.Calls), o.Acknowledged, o.FailedFlush)
-	if err := faults(&b, dir); err != nil {
+	var f struct{ Faults, Sites, CrashStates int }
+	if err := read(dir, "faults", &f); err != nil {
 		return "", err
 	}
+	fmt.Fprintf(&b, "| every failing call | %s faults over %s call sites, each with 5 errors, once and from then on; %s crash states after them | 0 |\n",
+		thousands(f.Faults), thousands(f.Sites), thousands(f.CrashStates))
 	var m struct{ Mutants, Killed int }
 	if err := read(dir, "mutants", &m); err != nil {
 		return "", err
 	}
 	fmt.Fprintf(&b, "| sabotages of the protocols | %d, of which the tests noticed %d | |\n", m.Mutants, m.Killed)
 	return b.String(), nil
-}
-
-// faults adds the rows of the fault sweep, of the packages that were swept.
-func faults(b *strings.Builder, dir string) error {
-	for _, name := range []string{"filestore", "journal", "atomicfile"} {
-		var f struct{ Injected, Sites, States, Lost int }
-		err := read(dir, "faults-"+name, &f)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(b, "| faults in `%s` | %s injected over %s call sites, %s crash states after them | %d |\n",
-			name, thousands(f.Injected), thousands(f.Sites), thousands(f.States), f.Lost)
-	}
-	return nil
 }
 
 func read(dir, name string, v any) error {
