@@ -136,19 +136,20 @@ func (j *Journal) rotate(b *batch) error {
 		j.putBack(s)
 		return err
 	}
-	prev := j.active()
+	if prev := j.active(); prev != nil {
+		// After the new segment's flush: the seal says that it exists, and a
+		// restart that finds the seal and no successor reports damage. And
+		// while this one still is the last in the chain: after that it may be
+		// given up at any moment.
+		j.mark(prev, kindSeal)
+		j.leave(prev)
+	}
 	j.mu.Lock()
 	j.chain, j.taken = append(j.chain, s), nil
 	j.number = s.head.number
 	j.mu.Unlock()
 	j.advance(s, b)
 	j.mark(s, kindMark)
-	if prev != nil {
-		// After the new segment's flush: the seal says that it exists, and a
-		// restart that finds the seal and no successor reports damage.
-		j.mark(prev, kindSeal)
-		j.leave(prev)
-	}
 	// A copy in the other place, flushed with what comes next, so that one bad
 	// sector does not take the header.
 	if place, err := s.putHeader(s.file, &s.head); err != nil {
