@@ -293,8 +293,9 @@ func TestJournalFailedFlush(t *testing.T) {
 		for _, cause := range []error{syscall.EIO, syscall.ENOSPC} {
 			t.Run(fmt.Sprintf("%s, %v", c.name, cause), func(t *testing.T) {
 				t.Parallel()
-				c.rule.Err, c.rule.Sticky = cause, true
-				failJournalFlush(t, c)
+				mine := c // the other cause's test runs beside this one
+				mine.rule.Err, mine.rule.Sticky = cause, true
+				failJournalFlush(t, mine)
 			})
 		}
 	}
