@@ -32,6 +32,7 @@ type Journal struct {
 	// space is held while segments are made, given up or put to use. It is
 	// taken before mu, and never with mu held.
 	space sync.Mutex
+	sure  bool // what was found at the opening is durable; with space held
 
 	mu       sync.Mutex
 	chain    []*segment // oldest first; the last one is written to
@@ -50,7 +51,7 @@ func newJournal(fsys vfs.FS, dir string, opt Options, sv *survey) *Journal {
 	j := &Journal{
 		fsys: fsys, dir: dir, opt: opt,
 		need: make(chan struct{}, 1), quit: make(chan struct{}),
-		chain: sv.chain, spares: sv.spares, bad: sv.bad, slot: sv.slot, number: sv.number,
+		chain: sv.chain, spares: sv.spares, bad: sv.bad, slot: sv.slot, number: sv.number, sure: sv.empty(),
 	}
 	j.in.maxBytes = opt.MaxSegment - dataStart - recordHeader
 	j.in.handed.L = &j.in.mu

@@ -75,9 +75,12 @@ func (j *Journal) putBack(s *segment) {
 // in the list of spares. With yield, a full disk takes history that MaxSize
 // would have left. With space held.
 func (j *Journal) acquire(n int64, yield bool) (*segment, error) {
+	if err := j.makeSure(); err != nil {
+		return nil, err
+	}
 	for {
 		if s := j.spare(n); s != nil {
-			return s, j.makeSure(s)
+			return s, nil
 		}
 		if gone, err := j.giveUpAged(n); gone || err != nil {
 			if err != nil {
@@ -126,25 +129,32 @@ func (j *Journal) spare(n int64) *segment {
 	return best
 }
 
-// makeSure makes durable what a spare segment that was found at the opening looks
-// like: whoever created it or gave it up may have been killed before the flush.
-// A power cut would take a name that is not durable with everything that will
-// have been acknowledged in the file; and if it took the header that calls the
-// segment spare, the records that were overwritten would be missed, and called
-// damage.
-func (j *Journal) makeSure(s *segment) error {
-	if s.unflushed {
+// makeSure makes durable, once, what earlier processes have done to the files
+// found at the opening: whoever created, gave up or removed them may have been
+// killed before the flush. It comes before anything relies on that. A power cut
+// would take a name that is not durable with all that will have been acknowledged
+// in the file. If it took the header that calls a segment spare, or brought a
+// removed one back, while a later one is gone for good, then the hole between
+// them would be called damage. With space held.
+func (j *Journal) makeSure() error {
+	if j.sure {
+		return nil
+	}
+	j.mu.Lock()
+	spares := slices.Clone(j.spares)
+	j.mu.Unlock()
+	for _, s := range spares {
+		if !s.unflushed {
+			continue
+		}
 		if err := s.rewriteHeader(j.fsys, j.dir); err != nil {
 			return j.finally(err)
 		}
-		s.unflushed = false
 	}
-	if s.unsynced {
-		if err := j.fsys.SyncDir(j.dir); err != nil {
-			return j.finally(flushError(err))
-		}
-		s.unsynced = false
+	if err := j.fsys.SyncDir(j.dir); err != nil {
+		return j.finally(flushError(err))
 	}
+	j.sure = true
 	return nil
 }
 
@@ -305,6 +315,9 @@ func (j *Journal) Trim() error {
 			j.mu.Unlock()
 		case s == nil || !over && !j.aged(s):
 			return nil
+		}
+		if err := j.makeSure(); err != nil {
+			return err
 		}
 		var err error
 		if spares == 0 && !over {

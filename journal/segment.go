@@ -31,10 +31,9 @@ type segment struct {
 	frozen bool  // not to be written to again: damaged, sealed, or cut off
 	sealAt int64 // where a frozen segment's mark stands; 0 if it has none
 
-	// unsynced says that the name may not be durable, unflushed that the header of
-	// a spare segment may not be: it was found so when the journal was opened
-	// (see [Journal.makeSure]).
-	unsynced, unflushed bool
+	// unflushed says of a spare segment that its header may not be durable: it was
+	// found so when the journal was opened (see [Journal.makeSure]).
+	unflushed bool
 }
 
 func (s *segment) capacity() int64 { return s.head.size - dataStart - recordHeader } // a mark always fits

@@ -65,7 +65,7 @@ func (sv *survey) look(fsys vfs.FS, dir, name string) error {
 		return err
 	}
 	defer f.Close()
-	s := &segment{name: name, unsynced: true}
+	s := &segment{name: name}
 	ok, err := s.readHeader(f)
 	if err != nil {
 		return err

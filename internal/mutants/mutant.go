@@ -17,6 +17,7 @@ const (
 	nothing     = "if err := error(nil); err != nil {"
 	everyFault  = "^TestEveryFault$"
 	failedFlush = "^TestFailedFlush$"
+	twice       = "^TestKilledThenCut$|^TestKilledWhileTrimming$"
 )
 
 // all are the mutants: each flush left out, pairs swapped, errors ignored, and the
@@ -54,6 +55,12 @@ var all = []mutant{
 		"return flushError(f.Sync())", "return nil"}},
 	{"journal: reused before it is durably spare", "journal/segment.go", "journal", crashStore + "|^TestCrashes$", false, []string{
 		"if err := vfs.Datasync(f); err != nil {\n\t\treturn h", nothing + "\n\t\treturn h"}},
+	{"journal: removed, and not synced", "journal/room.go", "journal", twice, false, []string{
+		"return flushError(j.fsys.SyncDir(j.dir))", "return nil"}},
+	{"journal: found spare, and believed", "journal/room.go", "journal", twice, false, []string{
+		"if err := s.rewriteHeader(j.fsys, j.dir); err != nil {", nothing}},
+	{"journal: found removed, and believed", "journal/room.go", "journal", twice, false, []string{
+		"if err := j.fsys.SyncDir(j.dir); err != nil {", nothing}},
 	{"journal: a failed write is not undone", "journal/commit.go", "journal", "^TestFailedWrite", false, []string{
 		"return j.undo(s, err)", "return err"}},
 	{"journal: the last flush is not redone", "journal/open.go", "journal", "^TestLastFlushIsRedone$", false, []string{
