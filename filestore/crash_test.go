@@ -41,7 +41,7 @@ func TestCrash(t *testing.T) {
 				o := filestore.Options{Journal: mode, HistorySize: 64 << 10, HistoryAge: time.Hour}
 				storetest.RunCrash(t, opener(filestore.Small(o, 12<<10)), &storetest.CrashOptions{
 					Protocols: slices.Concat(storetest.CrashProtocols(), ownProtocols()),
-					Kill:      kill, Skip: isLock, Tally: tally, Most: 12000,
+					Kill:      kill, Skip: isLock, Tally: tally, Most: 12000, Recoveries: 48,
 				})
 			})
 		}

@@ -91,6 +91,22 @@ func (d *durableDirs) sync(fsys vfs.FS, dirs []string) error {
 	return nil
 }
 
+// withParents lists directories and what leads to them, each once, parents first.
+func withParents(dirs []string) []string {
+	var all []string
+	seen := map[string]bool{}
+	for _, dir := range dirs {
+		for end := 0; end < len(dir); end++ {
+			end = slash(dir, end)
+			if parent := dir[:end]; !seen[parent] {
+				seen[parent] = true
+				all = append(all, parent)
+			}
+		}
+	}
+	return all
+}
+
 func (d *durableDirs) note(dir string) {
 	if d.known == nil {
 		d.known = map[string]bool{}

@@ -37,16 +37,30 @@ func (s *Store) recover(ctx context.Context) (driver.Report, error) {
 		}
 		v.add(s.keptFinding(f, m))
 	}
+	if err := s.settle(v); err != nil {
+		return driver.Report{}, err
+	}
 	if err := s.resolveHealthy(v); err != nil {
 		return driver.Report{}, err
 	}
-	if err := s.sweep(v); err != nil {
-		return driver.Report{}, err
+	return v.report, s.sweep(v)
+}
+
+// settle makes durable what was found. A process that was killed between a
+// rename, or a removal, and its fsync left what only the page cache knows. From
+// here on people act on what was read, so it must not be gone after a power cut:
+// neither a value, nor the note that a damaged one was deleted. And a mark is
+// closed because a good file is in place: that must be durable first, or a power
+// cut would leave neither.
+func (s *Store) settle(v *survey) error {
+	folders, err := s.folders()
+	if err != nil {
+		return err
 	}
-	// A process that was killed between a rename, or a removal, and its fsync
-	// left what only the page cache knows. From here on people act on what was
-	// read, so it must not be gone after a power cut.
-	return v.report, s.dirs.sync(s.fs, v.dirs)
+	if len(folders) > 0 {
+		folders = slices.Insert(folders, 0, own, quarantineDir)
+	}
+	return s.dirs.sync(s.fs, slices.Concat(v.dirs, folders))
 }
 
 // refuse is the policy of that name: an error if there is anything to act on.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"time"
 
@@ -197,8 +198,21 @@ func (o *opening) act(ctx context.Context) error {
 	return o.l.dropBroken() // a full disk must not keep anybody from reading
 }
 
-// closeMarks resolves the marks of what has been healed.
+// closeMarks resolves the marks of what has been healed. A good file that is
+// found in its place may have been put there by a process that was killed before
+// it could sync the name: after a power cut there would be neither file nor mark,
+// and somebody would be said to have removed it. So that comes first.
 func (o *opening) closeMarks() error {
+	if len(o.healed) == 0 {
+		return nil
+	}
+	var dirs []string
+	for _, h := range o.healed {
+		dirs = append(dirs, path.Dir(h.m.Path))
+	}
+	if err := o.j.s.dirs.sync(o.j.s.fs, withParents(dirs)); err != nil {
+		return err
+	}
 	for _, h := range o.healed {
 		if err := o.j.s.resolveMark(h.m, h.how); err != nil {
 			return err
