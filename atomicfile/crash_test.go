@@ -162,7 +162,7 @@ func (s *files) Properties() driver.Properties {
 }
 
 // minStates is what a run that is whole may not fall below.
-const minStates = 3000
+const minStates = 12_000
 
 // Every crash of every way to replace or remove a file.
 func TestCrash(t *testing.T) {
@@ -172,7 +172,7 @@ func TestCrash(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				storetest.RunCrash(t, func(_ context.Context, fsys vfs.FS) (driver.Store, error) {
 					return openFiles(fsys, write)
-				}, &storetest.CrashOptions{Tally: tally})
+				}, &storetest.CrashOptions{Tally: tally, Most: 100000})
 			})
 		}
 	})

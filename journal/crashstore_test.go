@@ -289,7 +289,7 @@ func logProtocols() []storetest.Protocol {
 }
 
 // minCrashStates is what a run that is whole may not fall below.
-const minCrashStates = 5000
+const minCrashStates = 20_000
 
 // Every crash of a store that is little more than a journal.
 func TestCrashStore(t *testing.T) {
@@ -297,7 +297,7 @@ func TestCrashStore(t *testing.T) {
 	t.Run("protocols", func(t *testing.T) {
 		storetest.RunCrash(t, func(_ context.Context, fsys vfs.FS) (driver.Store, error) {
 			return openLog(fsys)
-		}, &storetest.CrashOptions{Protocols: slices.Concat(storetest.CrashProtocols(), logProtocols()), Tally: tally})
+		}, &storetest.CrashOptions{Protocols: slices.Concat(storetest.CrashProtocols(), logProtocols()), Tally: tally, Most: 10000})
 	})
 	tally.Report(t, "journal", minCrashStates)
 }

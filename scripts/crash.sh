@@ -8,6 +8,8 @@ set -eu
 figures=${HOLDFAST_FIGURES:-$(mktemp -d)}
 HOLDFAST_FIGURES=$figures
 export HOLDFAST_FIGURES
+GOGC=400 # a disk for every state is much garbage: a quarter of the time
+export GOGC
 echo "== go test: crash suite, fault sweep"
 go test -count=1 -timeout 15m -run '^TestCrash|^TestFaultSweep$' ./atomicfile ./journal ./filestore
 sum() { # the sum of a figure over the packages

@@ -47,7 +47,7 @@ type CrashOptions struct {
 	// Recoveries is how many recoveries of a protocol are crashed in their
 	// turn, after every call: the first of each kind, up to so many. Kinds
 	// differ in their calls or, after a kill, in the last call before it.
-	// Default 12; negative: none.
+	// Default 48; negative: none.
 	Recoveries int
 
 	// Most is about how many states of a protocol are judged, and again about
@@ -144,7 +144,7 @@ func (o *CrashOptions) complete() CrashOptions {
 		opt.Most = 2500
 	}
 	if opt.Recoveries == 0 {
-		opt.Recoveries = 12
+		opt.Recoveries = 48
 	}
 	if opt.Seed == 0 {
 		opt.Seed = rand.Uint64()
