@@ -9,7 +9,8 @@ figures=${HOLDFAST_FIGURES:-$(mktemp -d)}
 HOLDFAST_FIGURES=$figures
 export HOLDFAST_FIGURES
 GOGC=400 # a disk for every state is much garbage: a quarter of the time
-export GOGC
+GOMEMLIMIT=2GiB
+export GOGC GOMEMLIMIT
 echo "== go test: crash suite, fault sweep"
 go test -count=1 -timeout 15m -run '^TestCrash|^TestFaultSweep$' ./atomicfile ./journal ./filestore
 sum() { # the sum of a figure over the packages
