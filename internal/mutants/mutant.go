@@ -76,6 +76,10 @@ var all = []mutant{
 		"if err := sync(); err != nil {", "if err := error(nil); sync != nil && err != nil {"}},
 	{"filestore: a checkpoint syncs no bytes", "filestore/checkpoint.go", "filestore", journalled + "^checkpoint", false, []string{
 		"if err := p.syncAll(); err != nil {", nothing}},
+	{"filestore: what was found is not settled", "filestore/recover.go", "filestore", "^TestCrash$/^protocols$/^journal_off$/^quarantine", false, []string{
+		"if err := s.settle(v); err != nil {", nothing}},
+	{"filestore: a healed name is not synced", "filestore/start.go", "filestore", journalled + "^quarantine", false, []string{
+		"if err := o.j.s.dirs.sync(o.j.s.fs, withParents(dirs)); err != nil {", "_ = withParents\n\t" + nothing}},
 	{"filestore: the snapshot commits too early", "filestore/checkpoint.go", "filestore", journalled + "^(write-behind|checkpoint)", false, []string{
 		"if err := n.flush(); err != nil { // before", "if err := error(nil); err != nil { // before"}},
 	{"filestore: a put does not wait for its flush", "filestore/journaled.go", "filestore", "^TestJournalFailedFlush$", false, []string{
