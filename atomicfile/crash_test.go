@@ -162,7 +162,7 @@ func (s *files) Properties() driver.Properties {
 }
 
 // minStates is what a run that is whole may not fall below.
-const minStates = 12_000
+const minStates = 25_000
 
 // Every crash of every way to replace or remove a file.
 func TestCrash(t *testing.T) {

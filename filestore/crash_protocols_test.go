@@ -23,6 +23,7 @@ func ownProtocols() []storetest.Protocol {
 		{Name: "snapshot written anew", Before: largeSnapshot, Run: renewSnapshot, Needs: keepsHistory},
 		{Name: "history trimming", Before: someValues(2), Run: trimHistory},
 		{Name: "history trimming by age", Before: someValues(2), Run: trimByAge},
+		{Name: "space given up after a kill", Before: someValues(2), Run: fillAndFlush, After: fillMore, Needs: keepsHistory},
 		{Name: "quarantine", Before: damageFile, Run: openAndReplace, Problems: damageProblems},
 		{Name: "quarantine, then delete", Before: damageFile, Run: openAndDelete, Problems: damageProblems},
 		{Name: "quarantine of a directory", Before: directoryInPlace, Run: openAndReplace, Problems: damageProblems,
@@ -159,6 +160,24 @@ func trimByAge(w *storetest.Workload) {
 		w.Flush()
 	}
 	w.Close()
+}
+
+// fillAndFlush leaves several segments that the snapshot covers.
+func fillAndFlush(w *storetest.Workload) {
+	w.Open()
+	for i := range 3 {
+		w.Put(crashKey(i%2), 7000)
+	}
+	w.Flush()
+	w.Close()
+}
+
+// fillMore is what the next process does, a day later: it takes the space of what
+// is too old, with no flush of the snapshot before.
+func fillMore(w *storetest.Workload) {
+	for range 4 {
+		w.Put(crashKey(0), 6000)
+	}
 }
 
 // keepsHistory tells of a store with a journal.

@@ -45,9 +45,9 @@ type CrashOptions struct {
 	Subsets int
 
 	// Recoveries is how many recoveries of a protocol are crashed in their
-	// turn, after every call: the first of each kind, up to so many. Kinds
-	// differ in their calls or, after a kill, in the last call before it.
-	// Default 48; negative: none.
+	// turn, after every call: those after each kill, and of those after a power
+	// cut the first of each kind, which is one by its calls; up to so many in all.
+	// Default 200; negative: none.
 	Recoveries int
 
 	// Most is about how many states of a protocol are judged, and again about
@@ -96,8 +96,8 @@ type Crashed struct {
 //   - the report blames nobody: a crash is no damage and no edit by hand;
 //   - recovering again finds the same values and leaves an identical disk;
 //   - the store takes a change;
-//   - of recoveries, those that differ in their calls are crashed in turn, after
-//     every call, and all of this is judged of what that leaves.
+//   - recoveries are crashed in turn, after every call (each that follows a kill,
+//     and of the others each kind), and all of this is judged of what that leaves.
 //
 // The states come from the record, not from the run: a failure prints the state,
 // the record and the seed, and the same record has the same states, however the
@@ -144,7 +144,7 @@ func (o *CrashOptions) complete() CrashOptions {
 		opt.Most = 2500
 	}
 	if opt.Recoveries == 0 {
-		opt.Recoveries = 48
+		opt.Recoveries = 200
 	}
 	if opt.Seed == 0 {
 		opt.Seed = rand.Uint64()

@@ -268,14 +268,14 @@ func (r *crashRun) missing(disk *crashfs.Disk) []byte {
 // digits are what differs from one recovery to the next of its kind.
 var digits = regexp.MustCompile(`[0-9a-f]*[0-9][0-9a-f]*`)
 
-// kindOf tells recoveries apart by what they do, and, after a kill, by what had
-// been done last: that is what they may take for durable.
+// kindOf tells recoveries apart by what they do, and after a kill by the moment:
+// what had been done last is what they may take for durable, whatever they do.
 func kindOf(s crashfs.State, recovery *crashfs.Trace) string {
-	var b strings.Builder
 	if s.Killed() {
-		_, last := s.Point().Call()
-		fmt.Fprintln(&b, "killed after", last)
+		n, _ := s.Point().Call()
+		return fmt.Sprintf("%s, killed after call %d", s.Point().Model(), n)
 	}
+	var b strings.Builder
 	for _, c := range recovery.Calls() {
 		fmt.Fprintln(&b, c)
 	}

@@ -80,6 +80,13 @@ var all = []mutant{
 		"if err := s.settle(v); err != nil {", nothing}},
 	{"filestore: a healed name is not synced", "filestore/start.go", "filestore", journalled + "^quarantine", false, []string{
 		"if err := o.j.s.dirs.sync(o.j.s.fs, withParents(dirs)); err != nil {", "_ = withParents\n\t" + nothing}},
+	{"filestore: a begun quarantine is believed", "filestore/quarantine.go", "filestore", "^TestCrash$/^protocols$/./^(quarantine|healing)", false, []string{
+		"if err := s.fs.SyncDir(done.dir); err != nil {", nothing}},
+	{"filestore: a snapshot's name is believed", "filestore/hold.go", "filestore", journalled + "^(snapshot|write-behind|history|rotation)", false, []string{
+		"if err := o.j.s.fs.SyncDir(snapshotDir); err != nil {", nothing}},
+	{"filestore: a snapshot's commit is believed", "filestore/hold.go", "filestore", journalled + "^space", false, []string{
+		"if err := n.rewrite(o.l.group, n.size); err != nil {", nothing,
+		"if err := n.flush(); err != nil {", nothing}},
 	{"filestore: the snapshot commits too early", "filestore/checkpoint.go", "filestore", journalled + "^(write-behind|checkpoint)", false, []string{
 		"if err := n.flush(); err != nil { // before", "if err := error(nil); err != nil { // before"}},
 	{"filestore: a put does not wait for its flush", "filestore/journaled.go", "filestore", "^TestJournalFailedFlush$", false, []string{
