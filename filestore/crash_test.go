@@ -30,7 +30,7 @@ func kill(s driver.Store) { filestore.Kill(s.(*filestore.Store)) }
 func isLock(name string) bool { return name == ".holdfast/LOCK" }
 
 // minStates is what a run that is whole may not fall below.
-const minStates = 150_000
+const minStates = 120_000
 
 // Every crash in every protocol, in both modes.
 func TestCrash(t *testing.T) {
@@ -41,7 +41,7 @@ func TestCrash(t *testing.T) {
 				o := filestore.Options{Journal: mode, HistorySize: 64 << 10, HistoryAge: time.Hour}
 				storetest.RunCrash(t, opener(filestore.Small(o, 12<<10)), &storetest.CrashOptions{
 					Protocols: slices.Concat(storetest.CrashProtocols(), ownProtocols()),
-					Kill:      kill, Skip: isLock, Tally: tally, Most: 32000, Recoveries: 800,
+					Kill:      kill, Skip: isLock, Tally: tally, Most: 32000, Recoveries: 1600,
 				})
 			})
 		}
