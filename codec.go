@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+
+	"github.com/holdfast-go/holdfast/internal/flatjson"
 )
 
 // Codec turns values into JSON and back. It must be usable from many
@@ -21,7 +23,8 @@ type Codec[T any] interface {
 // json.Number (a price or an id must not become a rounded float64). As
 // encoding/json does, it stores U+FFFD for bytes of a string that are not UTF-8.
 type jsonCodec[T any] struct {
-	plain bool // T holds no interface values
+	plain bool             // T holds no interface values
+	flat  *flatjson.Struct // how T is decoded in less time; nil for most types
 }
 
 func (jsonCodec[T]) Encode(v T) ([]byte, error) {
@@ -36,6 +39,12 @@ func (jsonCodec[T]) Encode(v T) ([]byte, error) {
 
 func (c jsonCodec[T]) Decode(data []byte) (T, error) {
 	var v T
+	if c.flat != nil {
+		if c.flat.Decode(data, reflect.ValueOf(&v).Elem()) {
+			return v, nil
+		}
+		v = *new(T)
+	}
 	if c.plain { // the same without a Decoder, which has a buffer of its own
 		err := json.Unmarshal(data, &v)
 		return v, err
@@ -56,7 +65,8 @@ func defaultCodec[T any]() Codec[T] {
 	if raw, ok := any(rawCodec{}).(Codec[T]); ok {
 		return raw
 	}
-	return jsonCodec[T]{plain: !holdsInterface(reflect.TypeFor[T](), map[reflect.Type]bool{})}
+	t := reflect.TypeFor[T]()
+	return jsonCodec[T]{plain: !holdsInterface(t, map[reflect.Type]bool{}), flat: flatjson.Of(t)}
 }
 
 // holdsInterface tells whether there may be an interface within a t. It does

@@ -22,6 +22,7 @@ const (
 	longRest  = 10 * time.Second
 	restRatio = 60 // rest, as a multiple of what the last one took
 	stuckRest = time.Second
+	startRest = 2 * time.Second // after a start that finds much to do: first the application reads its state
 )
 
 // behind is the goroutine that runs checkpoints, and what others tell it.
@@ -56,11 +57,11 @@ func signal(c chan struct{}) {
 	}
 }
 
-// run is the goroutine. Close ends it by closing stop, and waits for done.
-func (j *journaled) run() {
+// run is the goroutine; it rests before the first checkpoint. Close ends it by
+// closing stop, and waits for done.
+func (j *journaled) run(rest time.Duration) {
 	b := &j.behind
 	defer close(b.done)
-	rest := shortRest
 	for {
 		select {
 		case <-b.stop:

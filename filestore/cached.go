@@ -109,11 +109,12 @@ func (j *journaled) get(ctx context.Context, k driver.Key) (driver.Record, error
 			}
 			return driver.Record{}, err
 		}
-		if !e.used.Load() {
+		again := e.used.Load()
+		if !again {
 			e.used.Store(true)
 		}
 		if v.data != nil {
-			return e.record(k, v), nil
+			return e.record(k, v, again), nil
 		}
 		if !j.s.life.enter() { // Close waits for what reads the disk
 			return driver.Record{}, driver.ErrClosed
@@ -134,14 +135,19 @@ func (j *journaled) missing(k driver.Key) error {
 	return driver.ErrNotFound
 }
 
-// record is what a reader gets of a version.
-func (e *entry) record(k driver.Key, v *version) driver.Record {
-	r := e.rev.Load()
-	if r == nil || r.mod != v.mod || r.crc != v.crc {
-		r = &revision{v.mod, v.crc, v.rev()}
-		e.rev.Store(r)
+// record is what a reader gets of a version. again says that the value is read
+// more than once, so that the text of its revision is worth keeping.
+func (e *entry) record(k driver.Key, v *version, again bool) driver.Record {
+	rec := driver.Record{Key: k, Data: append([]byte(nil), v.data...), ModTime: v.time()}
+	if r := e.rev.Load(); r != nil && r.mod == v.mod && r.crc == v.crc {
+		rec.Rev = r.text
+		return rec
 	}
-	return driver.Record{Key: k, Data: append([]byte(nil), v.data...), Rev: r.text, ModTime: v.time()}
+	rec.Rev = v.rev()
+	if again {
+		e.rev.Store(&revision{v.mod, v.crc, rec.Rev})
+	}
+	return rec
 }
 
 // revision is the text of a version's revision: to make it takes as long as to
@@ -177,7 +183,7 @@ func (j *journaled) fetch(e *entry, k driver.Key) (driver.Record, error) {
 		case !v.live():
 			return driver.Record{}, driver.ErrNotFound
 		case v.data != nil:
-			return e.record(k, v), nil
+			return e.record(k, v, true), nil
 		}
 		data, err := j.data(k, v)
 		if errors.Is(err, errSnapshotGone) && e.seen() != v { // written anew meanwhile, and v with it
@@ -191,7 +197,7 @@ func (j *journaled) fetch(e *entry, k driver.Key) (driver.Record, error) {
 		if e.cur.CompareAndSwap(v, &full) {
 			j.cache.add(e, len(data))
 		}
-		return e.record(k, &full), nil
+		return e.record(k, &full, true), nil
 	}
 }
 

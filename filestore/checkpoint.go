@@ -77,6 +77,9 @@ func (j *journaled) checkpoint(ctx context.Context) error {
 		if n := j.snap.Load(); n != nil {
 			j.log.Release(n.seq) // whatever of it is not released yet
 		}
+		if len(j.spares.left) > 0 {
+			return j.tidy(p)
+		}
 		return nil
 	}
 	err := p.run()
@@ -99,7 +102,7 @@ func (j *journaled) checkpoint(ctx context.Context) error {
 // tidy gives up what is out of date. That it cannot now is no reason to say that
 // the checkpoint has failed.
 func (j *journaled) tidy(p *pass) error {
-	err := j.spares.keep(j.s.fs, p.items)
+	err := errors.Join(j.spares.keep(j.s.fs, p.items), j.spares.dropLeft(j.s.fs))
 	if err == nil {
 		err = j.log.Trim()
 	}

@@ -229,7 +229,11 @@ func (s *Store) follow(ctx context.Context, verify bool, refuse func(*driver.Dam
 	w.r = &reconciliation{l: w.l, verify: verify, right: w.filesAreRight(), progress: progress}
 	w.r.twins = twins
 	w.r.refresh = func() error { return w.catchUp((*journal.Reader).Read) }
-	if err := w.r.compare(ctx, files); err != nil {
+	err = w.r.compare(ctx, files)
+	if err == nil {
+		err = w.miss()
+	}
+	if err != nil {
 		return nil, errors.Join(err, w.close())
 	}
 	if w.r.right != w.filesAreRight() { // the first change has come, or the mode is another now
@@ -240,6 +244,26 @@ func (s *Store) follow(ctx context.Context, verify bool, refuse func(*driver.Dam
 	}
 	w.l.following = true
 	return w, nil
+}
+
+// miss leaves only those missing that are missed still: not what the owner has
+// written since the files were listed, or removed again. A removal is in the
+// journal before its file goes, so the look at the file comes first.
+func (w *followed) miss() error {
+	w.r.missing = slices.DeleteFunc(w.r.missing, func(e *entry) bool {
+		_, err := w.j.s.fs.Lstat(w.j.path(e))
+		return err == nil
+	})
+	if len(w.r.missing) == 0 {
+		return nil
+	}
+	before := make(map[*entry]*version, len(w.r.missing))
+	for _, e := range w.r.missing {
+		before[e] = e.cur.Load()
+	}
+	err := w.r.refresh()
+	w.r.missing = slices.DeleteFunc(w.r.missing, func(e *entry) bool { return e.cur.Load() != before[e] })
+	return err
 }
 
 // filesAreRight is that of an opening.

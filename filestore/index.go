@@ -17,6 +17,7 @@ type index struct {
 	table    table
 	mu       sync.RWMutex
 	entities map[string]*entity
+	slab     slab
 }
 
 func newIndex() *index { return &index{table: newTable(), entities: map[string]*entity{}} }
@@ -119,6 +120,18 @@ func (x *index) add(k driver.Key, dir func() string) *entry {
 	ent.mu.Lock()
 	ent.entries = append(ent.entries, e)
 	ent.mu.Unlock()
+	x.table.add(e)
+	return e
+}
+
+// load is add for a key that has no entry, of an entity that is there. It is for
+// one goroutine that fills the index before anybody else has it.
+func (x *index) load(ent *entity, id []byte) *entry {
+	e := x.slab.entry()
+	e.ent, e.id = ent, x.slab.text(id)
+	x.table.mu.Lock()
+	defer x.table.mu.Unlock()
+	ent.entries = append(ent.entries, e)
 	x.table.add(e)
 	return e
 }

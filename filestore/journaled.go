@@ -343,9 +343,20 @@ func (j *journaled) entities() []string {
 
 // count tells how many entities and values there are, damaged ones included.
 func (j *journaled) count() (entities, values int) {
-	names := j.entities()
-	for _, name := range names {
-		values += len(j.ids(name))
+	names := map[string]bool{}
+	for _, ent := range j.index.all() {
+		for _, e := range ent.list() {
+			if e.seen().live() {
+				names[ent.name] = true
+				values++
+			}
+		}
+	}
+	for _, k := range j.s.marks.keys() {
+		names[k.Entity] = true
+		if e := j.index.find(k); e == nil || !e.seen().live() {
+			values++
+		}
 	}
 	return len(names), values
 }

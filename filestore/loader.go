@@ -1,6 +1,7 @@
 package filestore
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -72,11 +73,10 @@ func (l *loader) entry(entity, id []byte) (*entry, error) {
 	if e := l.j.index.table.findIn(l.last, id); e != nil {
 		return e, nil
 	}
-	k := driver.Key{Entity: l.last.name, ID: string(id)}
-	if plain(k.ID) && !l.s.caseBlind {
-		return l.j.index.add(k, nil), nil
+	if plain(id) && !l.s.caseBlind {
+		return l.j.index.load(l.last, id), nil
 	}
-	return l.newEntry(k)
+	return l.newEntry(driver.Key{Entity: l.last.name, ID: string(id)})
 }
 
 func (l *loader) newEntry(k driver.Key) (*entry, error) {
@@ -155,22 +155,30 @@ func (l *loader) snapEntry(x *snapEntry, whole bool) error {
 		l.j.index.drop(e)
 		return nil
 	}
-	base := &version{seq: x.seq, mod: x.mod, snap: x.snap, off: x.off, size: uint32(len(x.data)), crc: x.crc, kind: opPut}
 	l.newest = max(l.newest, x.mod)
-	x.snap.live += e.footprint(base) - e.footprint(e.base)
-	e.base, e.file = base, x.file
-	cur := base
+	x.snap.live -= e.footprint(e.base)
 	if whole && l.j.cache.room(len(x.data)) {
-		full := *base
-		full.data = append(make([]byte, 0, len(x.data)), x.data...)
-		cur = &full
+		both := &struct{ base, full version }{x.version(), x.version()} // one allocation in place of two
+		both.full.data = append(make([]byte, 0, len(x.data)), x.data...)
+		e.base = &both.base
+		e.cur.Store(&both.full)
 		l.j.cache.add(e, len(x.data))
+	} else {
+		base := x.version()
+		e.base = &base
+		e.cur.Store(&base)
 	}
+	x.snap.live += e.footprint(e.base)
+	e.file = x.file
 	if !whole {
 		l.suspects[e] = true
 	}
-	e.cur.Store(cur)
 	return nil
+}
+
+// version is what the entry says of a value, without its data.
+func (x *snapEntry) version() version {
+	return version{seq: x.seq, mod: x.mod, snap: x.snap, off: x.off, size: uint32(len(x.data)), crc: x.crc, kind: opPut}
 }
 
 // left takes over a removal whose file was still there: should it be there now,
@@ -195,6 +203,9 @@ func (l *loader) record(r journal.Record) error {
 		if err != nil || !whole {
 			return fmt.Errorf("record %d of the journal is sound and cannot be understood: was it written by a newer version?", r.Seq)
 		}
+		if len(rest) > 0 || len(b) < len(r.Payload) { // one of several: its value is not to keep them all
+			o.data = bytes.Clone(o.data)
+		}
 		if err := l.replay(&o, r.Seq, r.Time.UnixNano()); err != nil {
 			return err
 		}
@@ -203,6 +214,7 @@ func (l *loader) record(r journal.Record) error {
 	return nil
 }
 
+// replay takes over one change, and its data, as it is.
 func (l *loader) replay(o *op, seq uint64, mod int64) error {
 	switch o.kind {
 	case opPut, opAdopt:
@@ -211,7 +223,7 @@ func (l *loader) replay(o *op, seq uint64, mod int64) error {
 			return err
 		}
 		l.set(e, &version{seq: seq, mod: mod, size: uint32(len(o.data)), crc: o.crc, kind: opPut,
-			data: append(make([]byte, 0, len(o.data)), o.data...)})
+			data: o.data[:len(o.data):len(o.data)]})
 	case opDelete:
 		e, err := l.entry(o.entity, o.id)
 		if err != nil {
@@ -349,7 +361,7 @@ func (s *Store) snapshots() ([]uint64, error) {
 }
 
 // plain tells of a name that is its own file name everywhere but on Windows.
-func plain(name string) bool {
+func plain[T string | []byte](name T) bool {
 	for i := range len(name) {
 		switch c := name[i]; {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-':
@@ -357,118 +369,7 @@ func plain(name string) bool {
 			return false
 		}
 	}
-	return name != "" && len(name) <= maxElement-len(suffix)
-}
-
-// snapReader reads a snapshot from end to end.
-type snapReader struct {
-	n     *snapshot
-	each  func(e *snapEntry, whole bool) error
-	limit int64 // where to stop; 0: at the end of the file
-
-	end     int64 // of the last commit
-	before  int64 // the end of the one before it; 0 if there is none
-	applied int64 // of the last entry that each got
-	seq     uint64
-	closed  bool
-	damage  error
-
-	detached bool
-}
-
-// chunk is how much is read at once. A small snapshot takes less: the first read
-// is of firstChunk, each further one of twice as much.
-const (
-	chunk      = 1 << 20
-	firstChunk = 16 << 10
-)
-
-func (r *snapReader) read() error {
-	var buf []byte
-	off, at, step := int64(snapHead), 0, firstChunk
-	for {
-		if r.limit > 0 && off >= r.limit {
-			return nil
-		}
-		e, need := r.n.parseEntry(buf[at:])
-		if need == 0 && len(buf)-at >= entryHead {
-			again, err := r.broken(off)
-			if !again || err != nil {
-				return err
-			}
-			buf, at = buf[:0], 0
-			continue
-		}
-		if need == 0 || need > len(buf)-at {
-			rest := copy(buf, buf[at:])
-			want := max(step, need)
-			step = min(2*step, chunk)
-			buf = slices.Grow(buf[:rest], want)[:rest+want]
-			got, err := r.n.file.ReadAt(buf[rest:], off+int64(rest))
-			if err != nil && err != io.EOF {
-				return err
-			}
-			if buf, at = buf[:rest+got], 0; got == 0 {
-				again, err := r.broken(off)
-				if !again || err != nil {
-					return err
-				}
-				buf = buf[:0]
-			}
-			continue
-		}
-		e.off, e.snap = off, r.n
-		if err := r.take(&e, off+int64(need)); err != nil {
-			return err
-		}
-		at, off = at+need, off+int64(need)
-	}
-}
-
-func (r *snapReader) take(e *snapEntry, end int64) error {
-	if e.kind == entryCommit {
-		r.before = r.end
-		r.end, r.applied, r.seq, r.closed = end, end, e.seq, e.flags&flagClosed != 0
-		r.detached = e.flags&flagDetached != 0
-		return nil
-	}
-	r.applied = end
-	whole := e.kind != entryValue || checksum(e.data) == e.crc
-	if !whole { // or it was being written while it was read
-		if now, err := r.n.entry(e.off, int(end-e.off)); err == nil && checksum(now.data) == e.crc {
-			e.data, whole = now.data, true
-		}
-	}
-	return r.each(e, whole)
-}
-
-// broken judges what lies at off and is no entry: the end, or what was cut off
-// while it was written, or damage. It is damage if a commit follows; unless the
-// owner has written both since off was read: then again is true.
-func (r *snapReader) broken(off int64) (again bool, err error) {
-	const step = 64 << 10
-	buf := make([]byte, step+entryHead)
-	for at := off; ; at += step {
-		got, err := r.n.file.ReadAt(buf, at)
-		if err != nil && err != io.EOF {
-			return false, err
-		}
-		for i := 0; i+entryHead <= got && i < step; i += 8 {
-			if entryKind(buf[i+16]) != entryCommit {
-				continue
-			}
-			if e, need := r.n.parseEntry(buf[i:got]); need == entryHead && e.kind == entryCommit && at+int64(i) >= off {
-				if _, err := r.n.entry(off, entryHead); !errors.Is(err, errSnapshotDamaged) {
-					return err == nil, err
-				}
-				r.damage = fmt.Errorf("%w: %s at byte %d", errSnapshotDamaged, r.n.name, off)
-				return false, nil
-			}
-		}
-		if got < step {
-			return false, nil
-		}
-	}
+	return 0 < len(name) && len(name) <= maxElement-len(suffix)
 }
 
 // openSnapshotFile opens a snapshot. With errSnapshotHead it is open all the

@@ -3,9 +3,11 @@ package filestore
 import (
 	"context"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/holdfast-go/holdfast/atomicfile"
 	"github.com/holdfast-go/holdfast/driver"
@@ -56,53 +58,64 @@ type reconciliation struct {
 	gone    []*entry // gone, and rightly so: the files are right
 }
 
+// listing is the files of one directory. A sighting is made of those only whose
+// look does not tell what they hold: mostly none.
+type listing struct {
+	directory             // files: those that are named as their ids, the suffix aside
+	odd       []*sighting // the others
+}
+
+// sight makes a sighting of a file.
+func (l *listing) sight(info vfs.Info, id string, e *entry) *sighting {
+	return &sighting{found: found{key: driver.Key{Entity: l.entity, ID: id}, file: l.path + "/" + info.Name}, info: info, e: e}
+}
+
 // sightings lists every file whose name is a value's. v.dirs gets the directories
 // with temporary files.
-func (s *Store) sightings(ctx context.Context, v *survey, refuse func(*driver.DamagedError) error) ([]*sighting, []found, error) {
-	var all []*sighting
+func (s *Store) sightings(ctx context.Context, v *survey, refuse func(*driver.DamagedError) error) ([]listing, []found, error) {
+	var all []listing
 	var twins []found
-	var slab []sighting
 	root, err := vfs.Stat(s.fs, ".")
 	if err != nil {
 		return nil, nil, err
 	}
 	w := &walker{s: s, refuse: refuse, stat: true, device: root.Device, visit: func(d directory) error {
-		slab = make([]sighting, len(d.files))
-		var odd []*sighting // whose id may have another file
-		for i, info := range d.files {
-			if strings.HasPrefix(info.Name, ".") && atomicfile.IsTemp(info.Name) {
-				if n := len(v.dirs); n == 0 || v.dirs[n-1] != d.path {
-					v.dirs = append(v.dirs, d.path) // to be swept
-				}
-				continue
-			}
-			id := strings.TrimSuffix(info.Name, suffix)
-			easy := plain(id) && !s.names.windows
-			if !easy {
-				var ok bool
-				if id, ok = s.names.decode(info.Name, idName); !ok {
-					if err := refuse(s.foreign(path.Join(d.path, info.Name), "file")); err != nil {
-						return err
-					}
-					continue
-				}
-			}
-			f := &slab[i]
-			f.key, f.info = driver.Key{Entity: d.entity, ID: id}, info
-			f.file = d.path + "/" + info.Name
-			if !easy {
-				odd = append(odd, f)
-			} else {
-				all = append(all, f)
-			}
+		l, err := s.sortNames(d, v, refuse)
+		if err == nil {
+			var double []found
+			l.odd, double = splitTwins(l.odd)
+			all, twins = append(all, l), append(twins, double...)
 		}
-		single, double := splitTwins(odd)
-		all, twins = append(all, single...), append(twins, double...)
-		return nil
+		return err
 	}}
 	err = w.walk(ctx)
 	v.mixed = w.mixed
 	return all, twins, err
+}
+
+// sortNames sorts the files of a directory by what their names are.
+func (s *Store) sortNames(d directory, v *survey, refuse func(*driver.DamagedError) error) (listing, error) {
+	l := listing{directory: d}
+	l.files = d.files[:0]
+	for _, info := range d.files {
+		if strings.HasPrefix(info.Name, ".") && atomicfile.IsTemp(info.Name) {
+			if n := len(v.dirs); n == 0 || v.dirs[n-1] != d.path {
+				v.dirs = append(v.dirs, d.path) // to be swept
+			}
+			continue
+		}
+		if plain(strings.TrimSuffix(info.Name, suffix)) && !s.names.windows {
+			l.files = append(l.files, info)
+			continue
+		}
+		id, ok := s.names.decode(info.Name, idName)
+		if ok {
+			l.odd = append(l.odd, l.sight(info, id, nil)) // whose id may have another file
+		} else if err := refuse(s.foreign(path.Join(d.path, info.Name), "file")); err != nil {
+			return l, err
+		}
+	}
+	return l, nil
 }
 
 // splitTwins finds the files of one directory that stand for the same id. The
@@ -125,10 +138,9 @@ func splitTwins(odd []*sighting) (single []*sighting, twins []found) {
 }
 
 // compare sorts what was found by what it means, reading what must be read.
-func (r *reconciliation) compare(ctx context.Context, files []*sighting) error {
-	for _, f := range files {
-		f.e = r.l.j.index.find(f.key)
-		r.sort(f)
+func (r *reconciliation) compare(ctx context.Context, all []listing) error {
+	for i := range all {
+		r.sortAll(&all[i])
 	}
 	if err := r.readAll(ctx); err != nil {
 		return err
@@ -141,51 +153,95 @@ func (r *reconciliation) compare(ctx context.Context, files []*sighting) error {
 	return nil
 }
 
-// sort decides by the look of a file alone, where that is enough.
-func (r *reconciliation) sort(f *sighting) {
-	if f.e == nil {
-		r.read = append(r.read, f)
-		return
-	}
-	f.e.listed = true
-	cur := f.e.cur.Load()
-	unchanged := cur != nil && f.e.base != nil && cur.seq == f.e.base.seq && cur.mod == f.e.base.mod
-	switch {
-	case r.verify || cur == nil || r.l.suspects[f.e]:
-		r.read = append(r.read, f)
-	case unchanged && f.looksLeft():
-		if r.l.broken != nil {
-			r.same = append(r.same, f) // for the snapshot that replaces it
+// sortAll sorts the files of one directory, large parts of it at once: no two of
+// them are of the same entry.
+func (r *reconciliation) sortAll(l *listing) {
+	const part = 4 << 10
+	parts := make([]reconciliation, (len(l.files)+part-1)/part)
+	var next atomic.Int64
+	work := func() {
+		for i := int(next.Add(1)) - 1; i < len(parts); i = int(next.Add(1)) - 1 {
+			parts[i] = reconciliation{l: r.l, verify: r.verify}
+			parts[i].sortPart(l, l.files[i*part:min((i+1)*part, len(l.files))])
 		}
-	case !unchanged && f.looksLeft():
-		r.stale = append(r.stale, f.e)
-	default:
-		r.read = append(r.read, f)
+	}
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(parts)) - 1 {
+		wg.Go(work)
+	}
+	work()
+	wg.Wait()
+	for i := range parts {
+		p := &parts[i]
+		r.read, r.stale, r.same = append(r.read, p.read...), append(r.stale, p.stale...), append(r.same, p.same...)
+	}
+	for _, f := range l.odd {
+		f.e = r.l.j.index.find(f.key)
+		r.sort(f.e, &f.info, func() *sighting { return f })
 	}
 }
 
-// looksLeft tells whether the file looks in every respect as we left it.
-func (f *sighting) looksLeft() bool {
-	return f.e.file != (stamp{}) && stampOf(f.info) == f.e.file
+func (r *reconciliation) sortPart(l *listing, files []vfs.Info) {
+	for i := range files {
+		info := &files[i]
+		id := strings.TrimSuffix(info.Name, suffix)
+		e := r.l.j.index.find(driver.Key{Entity: l.entity, ID: id})
+		r.sort(e, info, func() *sighting { return l.sight(*info, id, e) })
+	}
 }
+
+// sort decides by the look of a file alone, where that is enough. Where it is
+// not, sight is asked for the file's sighting.
+func (r *reconciliation) sort(e *entry, info *vfs.Info, sight func() *sighting) {
+	if e == nil {
+		r.read = append(r.read, sight())
+		return
+	}
+	e.listed = true
+	cur := e.cur.Load()
+	unchanged := cur != nil && e.base != nil && cur.seq == e.base.seq && cur.mod == e.base.mod
+	switch {
+	case r.verify || cur == nil || r.l.suspects[e]:
+		r.read = append(r.read, sight())
+	case unchanged && e.looksLeft(info):
+		if r.l.broken != nil {
+			r.same = append(r.same, sight()) // for the snapshot that replaces it
+		}
+	case !unchanged && e.looksLeft(info):
+		r.stale = append(r.stale, e)
+	default:
+		r.read = append(r.read, sight())
+	}
+}
+
+// looksLeft tells whether a file looks in every respect as we left the entry's.
+func (e *entry) looksLeft(info *vfs.Info) bool {
+	return e.file != (stamp{}) && stampOf(*info) == e.file
+}
+
+func (f *sighting) looksLeft() bool { return f.e.looksLeft(&f.info) }
 
 // knows tells whether a file's content is that of a version which it may have
 // been left with: the one in the snapshot, or one since then. Its time is no
 // proof: copying a directory changes that, and an editor may set it.
-func (r *reconciliation) knows(f *sighting) bool {
-	if f.e.base != nil && f.e.base.wrote(f.content.data) {
-		return true
+func (r *reconciliation) knows(e *entry, data []byte) bool {
+	is := imageOf(data)
+	for _, v := range []*version{e.base, e.cur.Load()} {
+		if v.live() && is == (image{int(v.size), v.crc}) {
+			return true
+		}
 	}
-	return slices.Contains(r.l.older[f.e], imageOf(f.content.data))
+	return slices.Contains(r.l.older[e], is)
 }
 
 // readAll reads the files that must be read, some at a time.
 func (r *reconciliation) readAll(ctx context.Context) error {
+	slices.SortFunc(r.read, func(a, b *sighting) int { return strings.Compare(a.file, b.file) }) // they were listed in any order
 	done := 0
 	var mu sync.Mutex
 	err := r.l.s.eachFile(ctx, len(r.read), func(i int) error {
 		f := r.read[i]
-		c, err := r.l.s.read(f.file)
+		c, err := r.l.s.readKnown(f.file, func(data []byte) bool { return f.e != nil && r.knows(f.e, data) })
 		if err != nil {
 			return ignoreNotExist(err) // removed since it was listed: it will be missed
 		}
@@ -242,7 +298,7 @@ func (r *reconciliation) judge(f *sighting) {
 		r.same = append(r.same, f)
 	case r.right:
 		r.adopted = append(r.adopted, f)
-	case r.knows(f), !cur.live() && f.looksLeft():
+	case r.knows(f.e, c.data), !cur.live() && f.looksLeft():
 		r.stale = append(r.stale, f.e)
 	case f.looksLeft():
 		r.rotten = append(r.rotten, f)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"strconv"
 	"syscall"
 
 	"github.com/holdfast-go/holdfast/atomicfile"
@@ -35,7 +36,35 @@ const (
 type spares struct {
 	names []string
 	next  int
-	off   bool // this system cannot exchange names
+	off   bool     // this system cannot exchange names
+	left  []string // those of a process that was killed, to be removed
+}
+
+// find takes note of what a process that was killed has left behind: many files,
+// which would keep the application from starting for as long as it takes to
+// remove them. They are not written again. The process may have died before the
+// exchange that made them spare was durable, and a power cut would give such a
+// file its old name back.
+func (x *spares) find(fsys vfs.FS) error {
+	entries, err := fsys.ReadDir(spareDir)
+	for _, e := range entries {
+		x.left = append(x.left, path.Join(spareDir, e.Name()))
+		if n, err := strconv.Atoi(e.Name()); err == nil {
+			x.next = max(x.next, n) // a new one is none of these
+		}
+	}
+	return ignoreNotExist(err)
+}
+
+// dropLeft removes what find has found.
+func (x *spares) dropLeft(fsys vfs.FS) error {
+	for len(x.left) > 0 {
+		if err := ignoreNotExist(fsys.Remove(x.left[0])); err != nil {
+			return err
+		}
+		x.left = x.left[1:]
+	}
+	return nil
 }
 
 // stageSpare writes the new file into a spare one.
@@ -166,8 +195,7 @@ func (x *spares) keep(fsys vfs.FS, items []*item) error {
 	return nil
 }
 
-// dropSpares removes all spare files. Those of a process that was killed are
-// removed when the store is opened: they hold nothing that is not elsewhere.
+// dropSpares removes all spare files: they hold nothing that is not elsewhere.
 func (s *Store) dropSpares() error {
 	entries, err := s.fs.ReadDir(spareDir)
 	for _, e := range entries {

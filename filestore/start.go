@@ -43,11 +43,13 @@ func (s *Store) openJournal(ctx context.Context) (*journaled, driver.Report, err
 	if err := o.dropOld(); err != nil {
 		return nil, driver.Report{}, errors.Join(err, o.release())
 	}
-	go j.run() // not before: nobody would end it after a failure
-	j.running = true
-	if j.behindhand() {
+	rest := shortRest
+	if j.behindhand() || len(j.spares.left) > 0 {
+		rest = startRest
 		j.behind.wake()
 	}
+	go j.run(rest) // not before: nobody would end it after a failure
+	j.running = true
 	o.v.report.Entities, o.v.report.Values = j.count()
 	usage := j.log.Usage()
 	o.v.report.History = &driver.Retention{Oldest: usage.Oldest, Size: usage.Size,
@@ -86,15 +88,15 @@ func (o *opening) release() error {
 
 // load reads everything that is needed, the two halves side by side.
 func (o *opening) load(ctx context.Context) error {
-	type listing struct {
-		files []*sighting
+	type answer struct {
+		files []listing
 		err   error
 	}
-	listed := make(chan listing, 1)
+	listed := make(chan answer, 1)
 	go func() { // it is waited for below, whatever happens
 		files, twins, err := o.j.s.sightings(ctx, o.v, refused)
 		o.v.twins = twins
-		listed <- listing{files, err}
+		listed <- answer{files, err}
 	}()
 	err := o.readLog()
 	files := <-listed
@@ -182,7 +184,7 @@ func (o *opening) act(ctx context.Context) error {
 		f.content = &content{problem: driver.ProblemDuplicate}
 		o.v.add(o.j.s.keptFinding(f, m))
 	}
-	if err := errors.Join(o.j.s.sweep(o.v), o.j.s.dropSpares()); err != nil {
+	if err := errors.Join(o.j.s.sweep(o.v), o.j.spares.find(o.j.s.fs)); err != nil {
 		return err
 	}
 	o.j.opening.Store(false)

@@ -76,8 +76,8 @@ func (w *followed) tell(v *survey) {
 		w.add(v, f, driver.ProblemEdited, "", driver.ActionAdopt)
 	}
 	for _, e := range w.r.missing {
-		if _, err := s.fs.Lstat(w.j.path(e)); err == nil || !e.cur.Load().live() {
-			continue // written, or removed, since the files were listed
+		if !e.cur.Load().live() {
+			continue // nobody knows what it was
 		}
 		f := &sighting{found: found{key: e.key(), file: w.j.path(e)}}
 		w.add(v, f, driver.ProblemMissing, "", driver.ActionRestore)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/holdfast-go/holdfast/driver"
@@ -62,9 +63,7 @@ func (w *walker) into(ctx context.Context, d directory) error {
 		return err
 	}
 	var below []string
-	if d.path != "." {
-		d.files = make([]vfs.Info, 0, len(infos))
-	}
+	d.files = infos[:0] // in their place: there may be very many
 	for _, e := range infos {
 		w.mixed = w.mixed || w.stat && e.Device != w.device
 		switch {
@@ -89,6 +88,7 @@ func (w *walker) into(ctx context.Context, d directory) error {
 			return err
 		}
 	}
+	slices.Sort(below)
 	return w.below(ctx, d, below)
 }
 

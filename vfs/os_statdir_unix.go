@@ -31,7 +31,6 @@ func (s *osFS) StatDir(name string) ([]Info, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.Sort(names) // now: strings are cheaper to move than Infos
 	list, failed := statNames(int(d.Fd()), names)
 	if failed != nil { // half a listing passed off as whole would lose entities
 		failed.Path = path.Join(name, failed.Path)

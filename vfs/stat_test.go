@@ -46,7 +46,7 @@ func eachStatter(t *testing.T, f func(t *testing.T, fsys vfs.FS, dir string)) {
 }
 
 // wantSame checks that a listing and a look at each name agree, and returns the
-// names.
+// names in the order of their bytes.
 func wantSame(t *testing.T, fsys vfs.FS, dir string) []string {
 	t.Helper()
 	list, err := vfs.StatDir(fsys, dir)
@@ -71,6 +71,7 @@ func wantSame(t *testing.T, fsys vfs.FS, dir string) []string {
 			t.Errorf("%s: got %+v, Lstat says %v %d %v", got.Name, got, fi.Mode(), fi.Size(), fi.ModTime())
 		}
 	}
+	slices.Sort(names)
 	return names
 }
 

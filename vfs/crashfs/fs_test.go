@@ -124,6 +124,7 @@ func exchange(fsys vfs.FS, a, b string) error {
 
 func list(fsys vfs.FS, name string) (string, error) {
 	infos, err := vfs.StatDir(fsys, name)
+	slices.SortFunc(infos, func(a, b vfs.Info) int { return strings.Compare(a.Name, b.Name) })
 	entries, err2 := fsys.ReadDir(name)
 	text := ""
 	for i, e := range infos {
