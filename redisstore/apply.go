@@ -42,6 +42,7 @@ const (
 // script is one run of a program.
 type script struct {
 	program *program
+	before  []any    // a command that goes right before it, if any
 	keys    []string // of the values and marks
 	args    []any    // without the slot
 	full    bool     // the server does not know the script, and is sent all of it
@@ -49,9 +50,11 @@ type script struct {
 }
 
 func (x *script) own() {
-	for i, arg := range x.args {
-		if data, ok := arg.([]byte); ok {
-			x.args[i] = slices.Clone(data)
+	for _, words := range [][]any{x.before, x.args} {
+		for i, word := range words {
+			if data, ok := word.([]byte); ok {
+				words[i] = slices.Clone(data)
+			}
 		}
 	}
 }

@@ -9,13 +9,14 @@ import (
 	"github.com/holdfast-go/holdfast/driver"
 )
 
-// A batch of nothing but new values, as a copy makes it, needs no look at what
-// is there: a script of its own asks once whether anything is.
+// A batch of nothing but new values, as a copy makes it, needs no script that
+// looks at each: MSETNX makes all of them, or none if there is one. The script
+// behind it adds them to the log, if they were made.
 //
-//go:embed create.lua
-var createSource string
+//go:embed told.lua
+var toldSource string
 
-var createProgram = newProgram(createSource)
+var toldProgram = newProgram(toldSource)
 
 // createsOnly tells whether all that a batch does is to make values where there
 // is none: one condition of absence for each, and no two ops on one key.
@@ -40,7 +41,8 @@ func createsOnly(conds []driver.Cond, ops []driver.Op) bool {
 }
 
 // create makes values. Where one is there already, apply.lua is asked what that
-// is, as damage is more than a conflict.
+// is, as damage is more than a conflict; and where there is but the mark of one
+// that others have removed, it is in the way of MSETNX alone.
 func (s *Store) create(ctx context.Context, conds []driver.Cond, ops []driver.Op) error {
 	err := s.changes.do(&call{ctx: ctx, change: s.newCreation(ops)})
 	if errors.Is(err, driver.ErrConflict) {
@@ -49,14 +51,19 @@ func (s *Store) create(ctx context.Context, conds []driver.Cond, ops []driver.Op
 	return err
 }
 
-// newCreation makes a run of the script.
+// newCreation makes the two commands. The script goes whole each time: if the
+// server did not know it, the values would be made and not told of.
 func (s *Store) newCreation(ops []driver.Op) *change {
 	n, bytes, now := len(ops), 0, time.Now()
-	x := &script{program: createProgram, keys: make([]string, 0, 2*n), args: make([]any, 2*n, 4*n)}
+	x := &script{program: toldProgram, full: true, args: make([]any, 1, 1+2*n)}
+	x.before = append(make([]any, 0, 1+4*n), "MSETNX")
 	for i, op := range ops {
 		m := mark{rev: s.newRev(), at: now, digest: digest(op.Data)}
-		x.keys = append(x.keys, s.keys.value(op.Key), s.keys.rev(op.Key))
-		x.args[2*i], x.args[2*i+1] = op.Data, m.String()
+		key, text := s.keys.rev(op.Key), m.String()
+		if i == 0 {
+			x.keys, x.args[0] = []string{key}, text
+		}
+		x.before = append(x.before, s.keys.value(op.Key), op.Data, key, text)
 		x.args = append(x.args, suffix(op.Key), m.rev)
 		bytes += len(op.Data)
 	}

@@ -61,7 +61,9 @@ func readByHand(b *testing.B, p handPlace, url string, n int) {
 }
 
 func startRedisHand(b *testing.B) handPlace {
-	s := testserver.StartRedis(b)
+	// Without rewriting its log in the background, now for one of the two and now
+	// for the other.
+	s := testserver.StartRedis(b, "--auto-aof-rewrite-percentage", "0")
 	o, err := redis.ParseURL(s.URL(""))
 	ok(b, err)
 	c := redis.NewClient(o)
