@@ -185,9 +185,8 @@ func (s *subject) loadDocuments() {
 		if err != nil {
 			continue
 		}
-		got, want := s.get(values[i].Key).Data, s.get(key("put")).Data
-		if string(got) != string(want) {
-			s.Fatalf("of %.80q: Load keeps %.80q, Put %.80q", values[i].Data, got, want)
+		if err := s.same(s.get(values[i].Key).Data, s.get(key("put")).Data); err != nil {
+			s.Fatalf("of %.80q Load does not keep what Put does: %v", values[i].Data, err)
 		}
 	}
 }
