@@ -19,23 +19,16 @@ var toldSource string
 var toldProgram = newProgram(toldSource)
 
 // createsOnly tells whether all that a batch does is to make values where there
-// is none: one condition of absence for each, and no two ops on one key.
+// is none: for each op the condition that its key is absent, in the same order.
+// (MSETNX is like Apply in that of several ops on one key the last counts.)
 func createsOnly(conds []driver.Cond, ops []driver.Op) bool {
 	if len(conds) != len(ops) || len(ops) < 2 {
 		return false
 	}
-	absent := make(map[driver.Key]bool, len(conds))
-	for _, c := range conds {
-		if c.Rev != "" || absent[c.Key] {
+	for i, c := range conds {
+		if c.Rev != "" || ops[i].Delete || ops[i].Key != c.Key {
 			return false
 		}
-		absent[c.Key] = true
-	}
-	for _, op := range ops {
-		if op.Delete || !absent[op.Key] {
-			return false
-		}
-		absent[op.Key] = false
 	}
 	return true
 }
@@ -46,7 +39,7 @@ func createsOnly(conds []driver.Cond, ops []driver.Op) bool {
 func (s *Store) create(ctx context.Context, conds []driver.Cond, ops []driver.Op) error {
 	err := s.changes.do(&call{ctx: ctx, change: s.newCreation(ops)})
 	if errors.Is(err, driver.ErrConflict) {
-		return s.changes.do(&call{ctx: ctx, change: s.newScript(conds, ops)})
+		return s.changes.do(&call{ctx: ctx, change: s.newScript(conds, lastOps(ops))})
 	}
 	return err
 }
@@ -59,13 +52,13 @@ func (s *Store) newCreation(ops []driver.Op) *change {
 	x.before = append(make([]any, 0, 1+4*n), "MSETNX")
 	for i, op := range ops {
 		m := mark{rev: s.newRev(), at: now, digest: digest(op.Data)}
-		key, text := s.keys.rev(op.Key), m.String()
-		if i == 0 {
+		name, text := suffix(op.Key), m.String()
+		key := s.keys.revOf(name)
+		x.before = append(x.before, s.keys.valueOf(name), op.Data, key, text)
+		x.args = append(x.args, name, m.rev)
+		if bytes += len(op.Data); i == n-1 { // the last: no other one has replaced its mark
 			x.keys, x.args[0] = []string{key}, text
 		}
-		x.before = append(x.before, s.keys.value(op.Key), op.Data, key, text)
-		x.args = append(x.args, suffix(op.Key), m.rev)
-		bytes += len(op.Data)
 	}
 	return &change{script: x, log: s.keys.log(), bytes: bytes}
 }

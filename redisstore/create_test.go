@@ -90,3 +90,26 @@ func TestCreationsBesideOthers(t *testing.T) {
 		t.Errorf("%d changes were told %d times", len(ops), n)
 	}
 }
+
+// Of several new values of one key the last counts.
+func TestCreationsOfOneKey(t *testing.T) {
+	s, ctx := open(t, testserver.StartRedis(t).URL("")), t.Context()
+	for name, order := range map[string][]int{"last": {0, 1, 0}, "first": {0, 0, 1}, "alone": {0, 0}} {
+		conds, ops := []driver.Cond(nil), []driver.Op(nil)
+		for i, n := range order {
+			k := driver.Key{Entity: btc.Entity, ID: fmt.Sprint(name, n)}
+			conds, ops = append(conds, driver.Cond{Key: k}), append(ops, driver.Op{Key: k, Data: fmt.Append(nil, i)})
+		}
+		must(t, s.Apply(ctx, conds, ops))
+		last := map[driver.Key]int{}
+		for i, op := range ops {
+			last[op.Key] = i
+		}
+		for k, i := range last {
+			wantValue(t, s, k, fmt.Sprint(i))
+		}
+		if err := s.Apply(ctx, conds, ops); !errors.Is(err, driver.ErrConflict) {
+			t.Errorf("%s: once more: %v", name, err)
+		}
+	}
+}

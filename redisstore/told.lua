@@ -1,7 +1,7 @@
 -- Tells of values that the MSETNX right before it in the same transaction has
 -- made, if it has.
 --
--- KEYS: the marker, the log, the key of the mark of one of the values.
+-- KEYS: the marker, the log, the key of the mark of the last value.
 -- ARGV: the slot of this call in its transaction; that mark, which nobody else
 -- makes; then of each value the suffix of its key and the revision.
 --

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"iter"
 	"sync"
 	"sync/atomic"
 
@@ -115,7 +116,7 @@ func (c *copier) listSource(ctx context.Context, entity string, there map[string
 	from := c.from(entity)
 	scanner, ok := driver.As[driver.Scanner](c.src.Driver())
 	if !ok {
-		for id, err := range from.Keys(ctx) {
+		for id, err := range c.ids(ctx, from) {
 			if err == nil {
 				err = ch.add(value{key: driver.Key{Entity: entity, ID: id}, there: there[id]})
 			}
@@ -137,6 +138,15 @@ func (c *copier) listSource(ctx context.Context, entity string, there map[string
 		}
 	}
 	return nil
+}
+
+// ids lists those of the source as the backend does: nobody waits for an order.
+func (c *copier) ids(ctx context.Context, from *collection) iter.Seq2[string, error] {
+	lister, ok := driver.As[driver.Lister](c.src.Driver())
+	if !ok || from.Init(ctx) != nil {
+		return from.Keys(ctx) // which says what is wrong
+	}
+	return lister.IDs(ctx, from.Entity())
 }
 
 // listTarget is what the target holds of an entity. An empty target is not
