@@ -200,6 +200,16 @@ func (s *Store) Apply(ctx context.Context, conds []driver.Cond, ops []driver.Op)
 	return s.Store.Apply(ctx, conds, ops)
 }
 
+// Load implements driver.Loader.
+func (s *Store) Load(ctx context.Context, values []driver.Value) []error {
+	keys := make([]driver.Key, len(values))
+	for i, v := range values {
+		keys[i] = v.Key
+	}
+	defer s.writing(keys...)()
+	return s.Store.Load(ctx, values)
+}
+
 // writing forgets the values of keys until the write, which is to follow, has
 // been answered: nobody is given the old value by the cache after another has
 // seen the new one. A key without an id stands for its entity. The returned

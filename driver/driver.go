@@ -4,8 +4,8 @@
 //
 // The required part is [Store], four methods. All else is a capability, a
 // small interface that a Store may also have: [Deleter], [Lister], [Applier],
-// [Historian], [Watcher], [Recoverer], [Checker], [Flusher], [Describer],
-// [io.Closer]. Package holdfast finds a capability with [As], by assertion on the
+// [Loader], [Scanner], [Historian], [Watcher], [Recoverer], [Checker], [Flusher],
+// [Describer], [io.Closer]. Package holdfast finds a capability with [As], by assertion on the
 // value it was given, never by unwrapping it (beneath an encrypting wrapper that
 // would write plain text), and answers errors.ErrUnsupported where it is missing.
 // A wrapper that has as much as what it wraps is a [Partial].

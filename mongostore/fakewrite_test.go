@@ -144,6 +144,9 @@ func matches(d, filter bson.Raw) bool {
 			ok = have.Type == want.Type && bytes.Equal(have.Value, want.Value)
 		case "$exists":
 			ok = (have.Type != 0) == want.Boolean()
+		case "$in":
+			list, _ := want.Array().Values()
+			ok = slices.ContainsFunc(list, func(v bson.RawValue) bool { return have.Equal(v) })
 		case "$type":
 			ok = have.Type == bson.TypeNull
 		case "$gte", "$gt":
@@ -213,14 +216,28 @@ func (f *fakeSet) create(tx *fakeTx, at spot, d bson.Raw, operation string) erro
 }
 
 func (f *fakeSet) insert(c *command, tx *fakeTx) (bson.D, error) {
-	d := c.list[0]
-	at := spot{c.ns(), d.Lookup("entityId").StringValue()}
-	f.await(tx, at)
-	operation := "insert"
-	if _, err := d.LookupErr("lock"); err == nil {
-		operation = "" // the pipeline of the store leaves it out
+	n, writeErrors := 0, bson.A{}
+	for i, d := range c.list {
+		at := spot{c.ns(), d.Lookup("entityId").StringValue()}
+		f.await(tx, at)
+		operation := "insert"
+		if _, err := d.LookupErr("lock"); err == nil {
+			operation = "" // the pipeline of the store leaves it out
+		}
+		err := f.create(tx, at, d, operation)
+		switch ordered, given := c.body.Lookup("ordered").BooleanOK(); {
+		case err == nil:
+			n++
+		case tx != nil || ordered || !given || !strings.HasPrefix(err.Error(), "E11000"):
+			return nil, err
+		default:
+			writeErrors = append(writeErrors, bson.D{eq("index", i), eq("code", 11000), eq("errmsg", err.Error())})
+		}
 	}
-	return bson.D{eq("n", 1)}, f.create(tx, at, d, operation)
+	if len(writeErrors) > 0 {
+		return bson.D{eq("n", n), eq("writeErrors", writeErrors)}, nil
+	}
+	return bson.D{eq("n", n)}, nil
 }
 
 func (f *fakeSet) remove(c *command, tx *fakeTx) (bson.D, error) {

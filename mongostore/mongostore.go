@@ -8,7 +8,7 @@
 //	  entityId:  "BTCUSDT",            // the id; the collection has a unique index on it
 //	  data:      {side: "long", …},    // the value
 //	  encoding:  "json",               // only where data is the value's JSON text, see below
-//	  updatedAt: ISODate,              // of the last change, by the server's clock
+//	  updatedAt: ISODate,              // of the last change, by the server's clock (after Load by ours)
 //	  rev:       ObjectId,             // made anew by each change of ours
 //	  lock:      ObjectId              // of the last batch that had a condition on it, if any
 //	}

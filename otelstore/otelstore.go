@@ -11,8 +11,8 @@
 // conventions for databases name it: its count is the number of operations, and
 // that of the points with an "error.type" the number of errors. Attributes:
 // "db.system.name" (file, redis, …), "db.operation.name" (get, has, put, delete,
-// clear, apply, ids, entities, history, check, flush, init) and "error.type". A
-// sequence (ids, entities, history) is one operation, as long as the store was at
+// clear, apply, load, scan, ids, entities, history, check, flush, init) and "error.type". A
+// sequence (ids, entities, scan, history) is one operation, as long as the store was at
 // work on it: what the consumer does between two steps does not count.
 //
 // # Spans
@@ -204,6 +204,26 @@ func (s *Store) Apply(ctx context.Context, conds []driver.Cond, ops []driver.Op)
 	o := s.begin(ctx, "apply", "",
 		attribute.Int("holdfast.conditions", len(conds)), attribute.Int("holdfast.changes", len(ops)))
 	return o.end(s.Store.Apply(o.ctx, conds, ops))
+}
+
+// Load implements driver.Loader. It is one operation, with the class of the first
+// error that is not an answer, if there is one.
+func (s *Store) Load(ctx context.Context, values []driver.Value) []error {
+	o := s.begin(ctx, "load", "", attribute.Int("holdfast.changes", len(values)))
+	errs := s.Store.Load(o.ctx, values)
+	var worst error
+	for _, err := range errs {
+		if err != nil && (worst == nil || kindOf(worst).answer && !kindOf(err).answer) {
+			worst = err
+		}
+	}
+	o.end(worst)
+	return errs
+}
+
+// Scan implements driver.Scanner.
+func (s *Store) Scan(ctx context.Context, entity string) iter.Seq2[driver.Record, error] {
+	return measured(s, ctx, "scan", entity, func(ctx context.Context) iter.Seq2[driver.Record, error] { return s.Store.Scan(ctx, entity) })
 }
 
 // IDs implements driver.Lister.

@@ -25,6 +25,13 @@ func (s *Store) Apply(ctx context.Context, conds []driver.Cond, ops []driver.Op)
 		return s.group.put(ctx, ops[0].Key, ops[0].Data)
 	}
 	b := newBatch(conds, ops)
+	if b.createsOnly() {
+		if err := s.create(ctx, b); code(err) != uniqueViolation {
+			return s.ofChange(err)
+		}
+		// One is there: apply tells whether it is damaged, and makes the values if
+		// it has gone by then.
+	}
 	a, err := s.change(ctx, &change{sql: s.sql.apply, args: b.args, puts: b.puts, deletes: b.deletes})
 	switch {
 	case isDamage(err):

@@ -33,6 +33,7 @@ const (
 	crashShutdown         = "57P02"
 	cachedPlanInvalid     = "0A000" // "cached plan must not change result type"
 	invalidText           = "22P02"
+	uniqueViolation       = "23505"
 	stackTooDeep          = "54001"
 )
 

@@ -3,11 +3,11 @@ package pgstore
 // statements are those that the store runs again and again, so that the server
 // prepares each of them once a session.
 type statements struct {
-	get, gets, has, put, puts, apply, del, clear, prune string
-	ids, entities                                       string
-	check, checkKeys                                    string
-	fate, cleared, running                              string
-	register, renew, since                              string
+	get, gets, scan, has, put, puts, create, apply, del, clear, prune string
+	ids, entities                                                     string
+	check, checkKeys                                                  string
+	fate, cleared, running                                            string
+	register, renew, since                                            string
 }
 
 // What the watcher of a change is told is the channel's payload: p or d, the
@@ -17,6 +17,7 @@ func newStatements(n *names) *statements {
 		get: n.in(`SELECT data, revision, updated_at FROM {table} WHERE entity = $1 AND id = $2`),
 		gets: n.in(`SELECT k.n, t.data, t.revision, t.updated_at FROM unnest($1::text[], $2::text[]) WITH ORDINALITY k (entity, id, n)
 			JOIN {table} t ON t.entity = k.entity AND t.id = k.id`),
+		scan: n.in(`SELECT id, data, revision, updated_at FROM {table} WHERE entity = $1 AND id > $2 ORDER BY id LIMIT $3`),
 		// The length of the text: a value that cannot be read is an error.
 		has: n.in(`SELECT octet_length(data::text)::bigint FROM {table} WHERE entity = $1 AND id = $2`),
 		put: n.in(`INSERT INTO {table} AS t (entity, id, data, revision, updated_at) VALUES ($1, $2, $3, $4, clock_timestamp())
@@ -31,6 +32,13 @@ func newStatements(n *names) *statements {
 			RETURNING (SELECT pg_notify('{channel}', 'p' || octet_length(t.entity) || ':' || t.entity || t.id)
 				FROM {meta} WHERE one AND watched_until > clock_timestamp()) AS told)
 			SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, count(*) FROM done`),
+		create: n.in(`WITH made AS (
+			INSERT INTO {table} (entity, id, data, revision, updated_at)
+			SELECT e, i, d::json, $4, clock_timestamp() FROM unnest($1::text[], $2::text[], $3::text[]) p (e, i, d)
+			RETURNING entity, id),
+			told AS (SELECT pg_notify('{channel}', 'p' || octet_length(entity) || ':' || entity || id)
+				FROM made, {meta} WHERE one AND watched_until > clock_timestamp())
+			SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, (SELECT count(*) FROM made), (SELECT count(*) FROM told)`),
 		apply: n.in(`SELECT {apply}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`),
 		del: n.in(`WITH token AS MATERIALIZED (SELECT set_config('holdfast.token', $3, true) AS v)
 			DELETE FROM {table} t USING token WHERE t.entity = $1 AND t.id = $2 AND token.v IS NOT NULL

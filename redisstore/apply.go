@@ -22,10 +22,15 @@ import (
 //go:embed apply.lua
 var applySource string
 
-var applyDigest = func() string {
-	sum := sha1.Sum([]byte(applySource))
-	return hex.EncodeToString(sum[:])
-}()
+var applyProgram = newProgram(applySource)
+
+// program is a script as the server knows it.
+type program struct{ source, digest string }
+
+func newProgram(source string) *program {
+	sum := sha1.Sum([]byte(source))
+	return &program{source, hex.EncodeToString(sum[:])}
+}
 
 // What one batch may hold: it goes to the server in one message, and nobody else
 // is served while it is carried out.
@@ -34,18 +39,22 @@ const (
 	maxBatchBytes = 256 << 20
 )
 
-// script is one run of apply.lua.
+// script is one run of a program.
 type script struct {
-	keys []string // of the values and marks
-	args []any    // without the slot
-	full bool     // the server does not know the script, and is sent all of it
-	gone int64    // answer: values that were removed
+	program *program
+	before  []any    // a command that goes right before it, if any
+	keys    []string // of the values and marks
+	args    []any    // without the slot
+	full    bool     // the server does not know the script, and is sent all of it
+	gone    int64    // answer: values that were removed
 }
 
 func (x *script) own() {
-	for i, arg := range x.args {
-		if data, ok := arg.([]byte); ok {
-			x.args[i] = slices.Clone(data)
+	for _, words := range [][]any{x.before, x.args} {
+		for i, word := range words {
+			if data, ok := word.([]byte); ok {
+				words[i] = slices.Clone(data)
+			}
 		}
 	}
 }
@@ -53,9 +62,9 @@ func (x *script) own() {
 func (x *script) command(marker, log string, slot int) []any {
 	words := make([]any, 0, 6+len(x.keys)+len(x.args))
 	if x.full {
-		words = append(words, "EVAL", applySource)
+		words = append(words, "EVAL", x.program.source)
 	} else {
-		words = append(words, "EVALSHA", applyDigest)
+		words = append(words, "EVALSHA", x.program.digest)
 	}
 	words = append(words, 2+len(x.keys), marker, log)
 	for _, key := range x.keys {
@@ -120,6 +129,9 @@ func (s *Store) Apply(ctx context.Context, conds []driver.Cond, ops []driver.Op)
 		return fmt.Errorf("a batch of %d changes and %d bytes: at most %d and %d go at once: split it",
 			len(conds)+len(ops), size, maxBatch, maxBatchBytes)
 	}
+	if createsOnly(conds, ops) {
+		return s.create(ctx, conds, ops)
+	}
 	c := &change{}
 	if plain {
 		c = s.newPuts(ops)
@@ -149,7 +161,7 @@ func lastOps(ops []driver.Op) []driver.Op {
 
 // newScript makes a run of the script; no two ops are on one key.
 func (s *Store) newScript(conds []driver.Cond, ops []driver.Op) *change {
-	x, bytes := &script{}, 0
+	x, bytes := &script{program: applyProgram}, 0
 	places := make(map[driver.Key]int, len(conds)+len(ops))
 	place := func(k driver.Key) int {
 		at, known := places[k]

@@ -22,6 +22,7 @@ import (
 //	MSET key data mark-key mark …    all plain puts
 //	XADD log … suffix revision …     what watchers read
 //	EVALSHA …                        each change under conditions, each removal
+//	MSETNX …, EVAL …                 each batch of new values
 //	EXEC
 //	WATCH marker
 //
@@ -169,6 +170,9 @@ func (l *lane) transact(p *patience, calls []*call) (fate, []*call, error) {
 	slot := 0
 	for _, c := range calls {
 		if c.change.script != nil {
+			if before := c.change.script.before; before != nil {
+				t.add(before...)
+			}
 			t.add(c.change.script.command(l.marker, c.change.log, slot)...)
 			slot++
 		}
@@ -203,6 +207,9 @@ func settled(calls []*call, answers []any, scripts int) (again []*call) {
 				c.err = explain(err)
 			}
 			continue
+		}
+		if c.change.script.before != nil {
+			scripts++ // of which the script tells
 		}
 		if !c.change.script.settle(c, answers[scripts]) {
 			again = append(again, c)

@@ -21,10 +21,12 @@ var (
 // suffix is the key of a value without the prefix.
 func suffix(k driver.Key) string { return escape.Replace(k.Entity) + ":" + k.ID }
 
-func (n naming) value(k driver.Key) string { return n.prefix + suffix(k) }
-func (n naming) rev(k driver.Key) string   { return n.prefix + ":rev:" + suffix(k) }
-func (n naming) lanes() string             { return n.prefix + ":lane:" }
-func (n naming) log() string               { return n.prefix + ":log" }
+func (n naming) value(k driver.Key) string    { return n.valueOf(suffix(k)) }
+func (n naming) rev(k driver.Key) string      { return n.revOf(suffix(k)) }
+func (n naming) valueOf(suffix string) string { return n.prefix + suffix }
+func (n naming) revOf(suffix string) string   { return n.prefix + ":rev:" + suffix }
+func (n naming) lanes() string                { return n.prefix + ":lane:" }
+func (n naming) log() string                  { return n.prefix + ":log" }
 
 // parse is the reverse of value: false for what is not the key of a value.
 func (n naming) parse(key string) (driver.Key, bool) {

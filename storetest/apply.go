@@ -20,6 +20,8 @@ func applyCases() []testCase {
 		{"one bad op and nothing changes", anyBatch, (*subject).applyBadOp},
 		{"one false condition and nothing changes", anyBatch, (*subject).applyBadCondition},
 		{"a condition may be on a key that does not change", anyBatch, (*subject).applyElsewhere},
+		{"a batch of creations happens whole or not at all", anyBatch, (*subject).applyCreations},
+		{"a batch of creations over a damaged value is ErrDamaged", anyBatch | damager, (*subject).applyCreationsDamaged},
 		{"a large batch happens whole", anyBatch, (*subject).applyLarge},
 		{"a batch outlives a restart whole", anyBatch | reopener, (*subject).applyRestart},
 		{"what is wider than Properties.Batch is ErrUnsupported", 0, (*subject).applyTooWide},

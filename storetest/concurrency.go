@@ -22,6 +22,7 @@ func concurrencyCases() []testCase {
 		{"one revision is one value", 0, (*subject).raceRevision},
 		{"writers of different keys do not disturb each other", 0, (*subject).raceKeys},
 		{"Update loses none", applier, (*subject).raceUpdate},
+		{"of those that create batches only one succeeds", anyBatch, (*subject).raceCreations},
 		{"of those that create only one succeeds", applier, (*subject).raceCreate},
 		{"Update over several entities loses none", anyBatch, (*subject).raceTransfer},
 		{"a batch is seen whole", anyBatch, (*subject).raceBatch},

@@ -57,6 +57,12 @@ func driverCalls() []driverCall {
 		{"Apply", applier, func(ctx context.Context, d driver.Store) error {
 			return d.(driver.Applier).Apply(ctx, nil, []driver.Op{{Key: there, Data: []byte(`2`)}})
 		}},
+		{"Load", loader, func(ctx context.Context, d driver.Store) error {
+			return d.(driver.Loader).Load(ctx, []driver.Value{{Key: key("absent"), Data: []byte(`2`)}})[0]
+		}},
+		{"Scan", scanner, func(ctx context.Context, d driver.Store) error {
+			return firstError(d.(driver.Scanner).Scan(ctx, there.Entity))
+		}},
 		{"History", historian, func(ctx context.Context, d driver.Store) error {
 			return firstError(d.(driver.Historian).History(ctx, there))
 		}},
@@ -96,7 +102,7 @@ func (s *subject) contextDone(c driverCall) {
 			}
 			return nil
 		})
-	}, key("there"), key("other"))
+	}, key("there"), key("other"), key("absent"))
 	s.put(key("there"), `3`) // and nothing is stuck
 	s.wantValue(key("there"), `3`)
 }

@@ -2,6 +2,7 @@ package storetest_test
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"sync"
 	"testing"
@@ -143,6 +144,33 @@ func (h *handle) gated(seq iter.Seq2[string, error]) iter.Seq2[string, error] {
 			return
 		}
 		seq(yield)
+	}
+}
+
+func (h *handle) Load(ctx context.Context, values []driver.Value) (errs []error) {
+	if err := h.locked(func() error { errs = h.mem.Load(ctx, values); return nil }); err != nil {
+		return driver.FailAll(values, err)
+	}
+	return errs
+}
+
+func (h *handle) Scan(ctx context.Context, entity string) iter.Seq2[driver.Record, error] {
+	return func(yield func(driver.Record, error) bool) {
+		for id, err := range h.IDs(ctx, entity) {
+			rec := driver.Record{Key: driver.Key{Entity: entity, ID: id}}
+			if err == nil {
+				rec, err = h.Get(ctx, rec.Key)
+			}
+			switch {
+			case errors.Is(err, driver.ErrNotFound):
+				continue
+			case errors.Is(err, driver.ErrDamaged):
+				rec = driver.Record{Key: driver.Key{Entity: entity, ID: id}}
+			}
+			if !yield(rec, err) {
+				return
+			}
+		}
 	}
 }
 

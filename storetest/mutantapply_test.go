@@ -158,6 +158,36 @@ var applyMutants = []mutant{
 			return w.handle.Apply(ctx, conds, ops[:min(len(ops), 100)])
 		}
 	})},
+	{name: "creations-beside-what-is-there", seen: "Apply/a batch of creations happens whole or not at all", twist: applied(func(w *twisted) applyFunc {
+		return func(ctx context.Context, conds []driver.Cond, ops []driver.Op) error {
+			if len(conds) < 2 || len(conds) != len(ops) {
+				return w.handle.Apply(ctx, conds, ops)
+			}
+			failed := error(nil)
+			for i, op := range ops {
+				if err := w.handle.Apply(ctx, conds[i:i+1], []driver.Op{op}); err != nil {
+					failed = err
+				}
+			}
+			return failed
+		}
+	})},
+	{name: "creations-cut", seen: "Apply/a batch of creations happens whole or not at all", twist: applied(func(w *twisted) applyFunc {
+		return func(ctx context.Context, conds []driver.Cond, ops []driver.Op) error {
+			return w.handle.Apply(ctx, conds[:min(len(conds), 1000)], ops[:min(len(ops), 1000)])
+		}
+	})},
+	{name: "creations-over-damage", seen: "Apply/a batch of creations over a damaged value is ErrDamaged", twist: applied(func(w *twisted) applyFunc {
+		return func(ctx context.Context, conds []driver.Cond, ops []driver.Op) error {
+			if err := w.handle.Apply(ctx, conds, ops); err != nil {
+				return driver.ErrConflict
+			}
+			return nil
+		}
+	})},
+	{name: "creations-one-by-one", seen: "Concurrency/of those that create batches only one succeeds", twist: applied(func(w *twisted) applyFunc {
+		return w.checkThenAct
+	})},
 	{name: "batch-refused-though-promised", seen: "Apply/Apply changes several entities", twist: applied(func(w *twisted) applyFunc {
 		return func(ctx context.Context, conds []driver.Cond, ops []driver.Op) error {
 			if len(ops) > 1 {

@@ -14,6 +14,8 @@ const (
 	lister
 	applier  // of single keys at least
 	anyBatch // over keys and entities
+	loader
+	scanner
 	historian
 	watcher
 	checker
@@ -34,6 +36,8 @@ func (su *suite) lacks(s driver.Store, n need) string {
 		{lister, is[driver.Lister](s), "driver.Lister"},
 		{applier, scope != driver.BatchNone, "driver.Applier"},
 		{anyBatch, scope == driver.BatchAny, "driver.Applier over several keys"},
+		{loader, is[driver.Loader](s), "driver.Loader"},
+		{scanner, is[driver.Scanner](s), "driver.Scanner"},
 		{historian, is[driver.Historian](s) && keepsHistory(s), "driver.Historian"},
 		{watcher, is[driver.Watcher](s), "driver.Watcher"},
 		{checker, is[driver.Checker](s), "driver.Checker"},

@@ -69,6 +69,9 @@ func readOnlyDriver(t *testing.T, d driver.Store, k driver.Key, before driver.Re
 	if a, ok := driver.As[driver.Applier](d); ok && batchScope(d) != driver.BatchNone {
 		changes["Apply"] = a.Apply(ctx, nil, []driver.Op{put(k, `"changed"`)})
 	}
+	if l, ok := driver.As[driver.Loader](d); ok {
+		changes["Load"] = l.Load(ctx, []driver.Value{{Key: driver.Key{Entity: k.Entity, ID: k.ID + "-new"}, Data: []byte(`1`)}})[0]
+	}
 	for name, err := range changes {
 		if !errors.Is(err, driver.ErrReadOnly) {
 			t.Errorf("%s of the backend itself: got error %v, want %v", name, err, driver.ErrReadOnly)

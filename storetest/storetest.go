@@ -104,6 +104,8 @@ func groups() []group {
 		{"Ownership", ownershipCases()},
 		{"Revision", revisionCases()},
 		{"Apply", applyCases()},
+		{"Load", loadCases()},
+		{"Scan", scanCases()},
 		{"History", historyCases()},
 		{"Concurrency", concurrencyCases()},
 		{"Watch", watchCases()},

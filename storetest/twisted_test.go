@@ -21,6 +21,8 @@ type twisted struct {
 	ids      func(context.Context, string) iter.Seq2[string, error]
 	entities func(context.Context) iter.Seq2[string, error]
 	apply    func(context.Context, []driver.Cond, []driver.Op) error
+	load     func(context.Context, []driver.Value) []error
+	scan     func(context.Context, string) iter.Seq2[driver.Record, error]
 	history  func(context.Context, driver.Key) iter.Seq2[driver.Version, error]
 	watch    func(context.Context, string) iter.Seq2[driver.Change, error]
 	props    func() driver.Properties
@@ -29,7 +31,7 @@ type twisted struct {
 func newTwisted(h *handle) *twisted {
 	return &twisted{
 		handle: h, init: h.Init, get: h.Get, has: h.Has, put: h.Put, del: h.Delete, clear: h.Clear,
-		ids: h.IDs, entities: h.Entities, apply: h.Apply, history: h.History, watch: h.Watch, props: h.Properties,
+		ids: h.IDs, entities: h.Entities, apply: h.Apply, load: h.Load, scan: h.Scan, history: h.History, watch: h.Watch, props: h.Properties,
 	}
 }
 
@@ -49,6 +51,12 @@ func (w *twisted) IDs(ctx context.Context, e string) iter.Seq2[string, error] {
 func (w *twisted) Entities(ctx context.Context) iter.Seq2[string, error] { return w.entities(ctx) }
 func (w *twisted) Apply(ctx context.Context, conds []driver.Cond, ops []driver.Op) error {
 	return w.apply(ctx, conds, ops)
+}
+func (w *twisted) Load(ctx context.Context, values []driver.Value) []error {
+	return w.load(ctx, values)
+}
+func (w *twisted) Scan(ctx context.Context, e string) iter.Seq2[driver.Record, error] {
+	return w.scan(ctx, e)
 }
 func (w *twisted) History(ctx context.Context, k driver.Key) iter.Seq2[driver.Version, error] {
 	return w.history(ctx, k)

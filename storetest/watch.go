@@ -16,6 +16,8 @@ func watchCases() []testCase {
 		{"a watcher is told of each change after it was made", watcher, (*subject).watchTold},
 		{"a watcher is told of deletions", watcher | deleter, (*subject).watchDeleted},
 		{"a watcher is told of batches", watcher | applier, (*subject).watchBatch},
+		{"a watcher is told of batches of creations", watcher | anyBatch, (*subject).watchCreations},
+		{"a watcher is told of what is loaded", watcher | loader, (*subject).watchLoaded},
 		{"watching begins with the call", watcher, (*subject).watchBegins},
 		{"watchers of other entities are not told", watcher, (*subject).watchOthers},
 		{"a watcher is not told of what was refused", watcher, (*subject).watchRefused},
@@ -113,6 +115,33 @@ func (s *subject) watchBatch() {
 	other := driver.Key{Entity: "risk/conservative", ID: "a"}
 	s.ok(s.apply(nil, del(key("a")), put(other, `1`), put(key("c"), `1`)), "Apply")
 	s.ok(told(changes, entity, map[string]bool{"a": true, "c": false}), "Watch")
+}
+
+// watchCreations is about the shorter way that backends have for them.
+func (s *subject) watchCreations() {
+	entity := "e1"
+	ctx, cancel := context.WithTimeout(s.ctx, s.Patience)
+	defer cancel()
+	conds, ops := creations(30, `%d`)
+	s.ok(s.init(entity), "Init")
+	changes := s.watch(ctx, entity)
+	s.ok(s.apply(conds, ops...), "Apply")
+	want := map[string]bool{}
+	for _, op := range ops {
+		if op.Key.Entity == entity {
+			want[op.Key.ID] = false
+		}
+	}
+	s.ok(told(changes, entity, want), "Watch")
+}
+
+func (s *subject) watchLoaded() {
+	entity := "signal/strategy-a"
+	ctx, cancel := context.WithTimeout(s.ctx, s.Patience)
+	defer cancel()
+	changes := s.watch(ctx, entity)
+	s.loaded(value(key("a"), `1`), value(driver.Key{Entity: "risk", ID: "b"}, `1`), value(key("c"), `1`))
+	s.ok(told(changes, entity, map[string]bool{"a": false, "c": false}), "Watch")
 }
 
 func (s *subject) watchBegins() {

@@ -10,12 +10,13 @@ import (
 	"strings"
 )
 
-func sameBytes(a, b []byte) bool { return bytes.Equal(a, b) }
-
-// sameValue tells whether two pieces of JSON are one value.
-func sameValue(a, b []byte) bool {
-	if bytes.Equal(a, b) {
+// same tells whether two pieces of JSON are what counts as one value.
+func (c *copier) same(a, b []byte) bool {
+	switch {
+	case bytes.Equal(a, b):
 		return true
+	case c.exact:
+		return false
 	}
 	x, errX := canonicalJSON(a)
 	y, errY := canonicalJSON(b)

@@ -18,9 +18,10 @@ type copier struct {
 	Options
 	src, dst *holdfast.Store
 	applier  driver.Applier    // of dst; nil if it has none
+	loader   driver.Loader     // of dst; nil if it has none
 	batch    driver.BatchScope // of dst
-	same     func(a, b []byte) bool
-	empty    bool // the target held nothing when it began
+	exact    bool              // both sides keep every byte
+	empty    bool              // the target held nothing when it began
 
 	srcShared, dstShared bool // there is a network between
 
@@ -34,14 +35,12 @@ type copier struct {
 }
 
 func newCopier(src, dst *holdfast.Store, o Options) *copier {
-	c := &copier{Options: o, src: src, dst: dst, batch: dst.Properties().Batch, same: sameValue}
+	c := &copier{Options: o, src: src, dst: dst, batch: dst.Properties().Batch, exact: exact(src, dst)}
 	if applier, ok := driver.As[driver.Applier](dst.Driver()); ok && c.batch != driver.BatchNone {
 		c.applier = applier
 	}
+	c.loader, _ = driver.As[driver.Loader](dst.Driver())
 	c.srcShared, c.dstShared = src.Properties().Shared, dst.Properties().Shared
-	if exact(src, dst) {
-		c.same = sameBytes
-	}
 	c.from, c.to = collections(src), collections(dst)
 	return c
 }
@@ -100,10 +99,10 @@ func (c *copier) held(ctx context.Context) (string, error) {
 }
 
 // run has the writers do the chunks, until all are done or one fails.
-func (c *copier) run(ctx context.Context, do func(context.Context, []name) error) error {
+func (c *copier) run(ctx context.Context, do func(context.Context, []value) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	chunks := make(chan []name, c.Writers)
+	chunks := make(chan []value, c.Writers)
 	var wg sync.WaitGroup
 	for range c.Writers {
 		wg.Go(func() {
@@ -128,46 +127,44 @@ func (c *copier) run(ctx context.Context, do func(context.Context, []name) error
 	return nil
 }
 
-// value is one of the source on its way.
-type value struct {
-	name
-	data    []byte
-	err     error
-	replace bool // whatever the target holds
-}
-
-// copyChunk reads a chunk, in parts that memory can hold, and writes it.
-func (c *copier) copyChunk(ctx context.Context, names []name) error {
-	for step := parallel; len(names) > 0; {
-		var values []value
-		size := 0
-		for len(names) > 0 && size < chunkBytes {
-			n := min(step, len(names))
-			part := make([]value, n)
-			each(c.srcShared, n, func(i int) error {
-				part[i] = c.fetch(ctx, names[i])
+// copyChunk reads what is not yet read of a chunk, in parts that memory can hold,
+// and writes it.
+func (c *copier) copyChunk(ctx context.Context, values []value) error {
+	for step := parallel; len(values) > 0; {
+		size, n := 0, 0
+		for n < len(values) && (size < chunkBytes || values[n].read) {
+			part := values[n:min(n+step, len(values))]
+			before := size
+			err := each(c.srcShared, len(part), func(i int) error {
+				c.fetch(ctx, &part[i])
 				return nil
 			})
-			before := size
+			if err != nil {
+				return err
+			}
 			for _, v := range part {
 				size += len(v.data)
 			}
-			if values = append(values, part...); size-before > chunkBytes/8 {
+			if n += len(part); size-before > chunkBytes/8 {
 				step = 1 // values are large: no more at once than fit
 			}
-			names = names[n:]
 		}
-		if err := c.settle(ctx, values); err != nil {
+		if err := c.settle(ctx, values[:n]); err != nil {
 			return err
 		}
-		c.tell(len(values), int64(size))
+		c.tell(n, int64(size))
+		clear(values[:n]) // of data that is not needed any more
+		values = values[n:]
 	}
 	return nil
 }
 
-func (c *copier) fetch(ctx context.Context, n name) value {
-	data, err := c.from(n.key.Entity).Get(ctx, n.key.ID)
-	return value{name: n, data: data, err: err}
+func (c *copier) fetch(ctx context.Context, v *value) {
+	if v.read {
+		return
+	}
+	rec, err := c.src.Driver().Get(ctx, v.key)
+	v.read, v.data, v.err = true, rec.Data, err
 }
 
 // settle sorts values into what is to be written and what is not, and writes.
@@ -188,8 +185,14 @@ func (c *copier) settle(ctx context.Context, values []value) error {
 	}
 	write := make([]bool, len(due))
 	err := each(c.dstShared, len(due), func(i int) (err error) {
-		if write[i] = true; due[i].there {
-			write[i], err = c.judge(ctx, &due[i])
+		v := &due[i]
+		switch {
+		case v.there == nil:
+			write[i] = true
+		case v.there.known && v.there.sum == c.digest(v.data):
+			c.count(func(s *Summary) { s.Equal++ })
+		default:
+			write[i], err = c.judge(ctx, v)
 		}
 		return err
 	})

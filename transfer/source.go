@@ -2,6 +2,9 @@ package transfer
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
+	"iter"
 	"sync"
 	"sync/atomic"
 
@@ -17,10 +20,20 @@ const (
 	chunkBytes = 4 << 20 // of data; one value may be larger
 )
 
-// name is a value to carry over.
-type name struct {
-	key   driver.Key
-	there bool // the target has listed one
+// value is one of the source on its way.
+type value struct {
+	key     driver.Key
+	there   *held // what the target has listed under that name; nil: nothing
+	read    bool  // data and err are what the source holds
+	data    []byte
+	err     error
+	replace bool // whatever the target holds
+}
+
+// held is a value of the target.
+type held struct {
+	known bool // it was read: of a backend that cannot scan it is only known to be there
+	sum   [sha256.Size]byte
 }
 
 // entities are those to be copied, in the source's order.
@@ -40,57 +53,132 @@ func (c *copier) entities(ctx context.Context, s *holdfast.Store) ([]string, err
 	return all, nil
 }
 
-// list hands out the names of all values in chunks, which may span entities.
-func (c *copier) list(ctx context.Context, chunks chan<- []name) error {
+// chunk is what is handed to a writer next.
+type chunk struct {
+	values []value
+	size   int // of the data that was read
+	give   func([]value) error
+}
+
+func (c *chunk) add(v value) error {
+	if len(c.values) > 0 && c.size+len(v.data) > chunkBytes {
+		if err := c.flush(); err != nil {
+			return err
+		}
+	}
+	if c.values == nil {
+		c.values = make([]value, 0, chunkKeys)
+	}
+	c.values = append(c.values, v)
+	if c.size += len(v.data); len(c.values) < chunkKeys {
+		return nil
+	}
+	return c.flush()
+}
+
+func (c *chunk) flush() error {
+	if len(c.values) == 0 {
+		return nil
+	}
+	values := c.values
+	c.values, c.size = nil, 0
+	return c.give(values)
+}
+
+// list hands out all values in chunks, which may span entities: read already
+// where the source can scan, else by name.
+func (c *copier) list(ctx context.Context, chunks chan<- []value) error {
 	entities, err := c.entities(ctx, c.src)
 	if err != nil {
 		return err
 	}
-	var chunk []name
-	give := func() error {
+	ch := &chunk{give: func(values []value) error {
 		select {
-		case chunks <- chunk:
-			chunk = nil
+		case chunks <- values:
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-	}
+	}}
 	for _, entity := range entities {
 		there, err := c.listTarget(ctx, entity)
+		if err == nil {
+			err = c.listSource(ctx, entity, there, ch)
+		}
 		if err != nil {
 			return err
 		}
-		for id, err := range c.from(entity).Keys(ctx) {
+	}
+	return ch.flush()
+}
+
+func (c *copier) listSource(ctx context.Context, entity string, there map[string]*held, ch *chunk) error {
+	from := c.from(entity)
+	scanner, ok := driver.As[driver.Scanner](c.src.Driver())
+	if !ok {
+		for id, err := range c.ids(ctx, from) {
+			if err == nil {
+				err = ch.add(value{key: driver.Key{Entity: entity, ID: id}, there: there[id]})
+			}
 			if err != nil {
 				return err
 			}
-			chunk = append(chunk, name{driver.Key{Entity: entity, ID: id}, there[id]})
-			if len(chunk) == chunkKeys {
-				if err := give(); err != nil {
-					return err
-				}
-			}
 		}
+		return nil
 	}
-	if len(chunk) > 0 {
-		return give()
+	if err := from.Init(ctx); err != nil {
+		return err
+	}
+	for rec, err := range scanner.Scan(ctx, entity) {
+		if err != nil && !errors.Is(err, holdfast.ErrDamaged) {
+			return err
+		}
+		if err := ch.add(value{key: rec.Key, there: there[rec.Key.ID], read: true, data: rec.Data, err: err}); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
+// ids lists those of the source as the backend does: nobody waits for an order.
+func (c *copier) ids(ctx context.Context, from *collection) iter.Seq2[string, error] {
+	lister, ok := driver.As[driver.Lister](c.src.Driver())
+	if !ok || from.Init(ctx) != nil {
+		return from.Keys(ctx) // which says what is wrong
+	}
+	return lister.IDs(ctx, from.Entity())
+}
+
 // listTarget is what the target holds of an entity. An empty target is not
 // asked.
-func (c *copier) listTarget(ctx context.Context, entity string) (map[string]bool, error) {
+func (c *copier) listTarget(ctx context.Context, entity string) (map[string]*held, error) {
+	to := c.to(entity)
 	if c.empty {
-		return nil, c.to(entity).Init(ctx)
+		return nil, to.Init(ctx)
 	}
-	there := map[string]bool{}
-	for id, err := range c.to(entity).Keys(ctx) {
-		if err != nil {
-			return nil, err
+	there := map[string]*held{}
+	scanner, ok := driver.As[driver.Scanner](c.dst.Driver())
+	if !ok {
+		for id, err := range to.Keys(ctx) {
+			if err != nil {
+				return nil, err
+			}
+			there[id] = &held{}
 		}
-		there[id] = true
+		return there, nil
+	}
+	if err := to.Init(ctx); err != nil {
+		return nil, err
+	}
+	for rec, err := range scanner.Scan(ctx, entity) {
+		switch {
+		case errors.Is(err, holdfast.ErrDamaged):
+			there[rec.Key.ID] = &held{}
+		case err != nil:
+			return nil, err
+		default:
+			there[rec.Key.ID] = &held{known: true, sum: c.digest(rec.Data)}
+		}
 	}
 	return there, nil
 }

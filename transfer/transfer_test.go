@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -75,9 +76,33 @@ func fill(t testing.TB, s *holdfast.Store) {
 	}
 }
 
+// mem is memory; with slow, as a backend that neither loads nor scans.
+type mem struct {
+	*memstore.Store
+	slow bool
+}
+
+func newMem(slow bool) mem { return mem{memstore.New(), slow} }
+
+func (m mem) Lacks(capability any) bool {
+	switch capability.(type) {
+	case *driver.Loader, *driver.Scanner:
+		return m.slow
+	}
+	return false
+}
+
+// bothWays runs a test over what loads and scans, and over what does not.
+func bothWays(t *testing.T, f func(t *testing.T, slow bool)) {
+	t.Helper()
+	for name, slow := range map[string]bool{"many at once": false, "slow": true} {
+		t.Run(name, func(t *testing.T) { f(t, slow) })
+	}
+}
+
 // keyed writes one key under conditions and no more, as a database without
 // transactions does; unconditioned cannot do that either.
-type keyed struct{ *memstore.Store }
+type keyed struct{ mem }
 
 func (k keyed) Properties() driver.Properties {
 	p := k.Store.Properties()
@@ -104,11 +129,15 @@ func newUnconditioned() driver.Store {
 }
 
 func TestCopyToEveryKindOfTarget(t *testing.T) {
-	src := wrap(t, memstore.New())
+	bothWays(t, copyToEveryKindOfTarget)
+}
+
+func copyToEveryKindOfTarget(t *testing.T, slow bool) {
+	src := wrap(t, newMem(slow))
 	fill(t, src)
 	want := dump(t, src)
 	for name, dst := range map[string]*holdfast.Store{
-		"files": newFiles(t), "batches": wrap(t, memstore.New()), "keys": wrap(t, keyed{memstore.New()}), "plain": wrap(t, newUnconditioned()),
+		"files": newFiles(t), "batches": wrap(t, newMem(slow)), "keys": wrap(t, keyed{newMem(slow)}), "plain": wrap(t, newUnconditioned()),
 	} {
 		t.Run(name, func(t *testing.T) {
 			told := 0
@@ -134,8 +163,10 @@ func TestCopyToEveryKindOfTarget(t *testing.T) {
 	}
 }
 
-func TestWhatTheTargetHolds(t *testing.T) {
-	src, dst := wrap(t, memstore.New()), wrap(t, memstore.New())
+func TestWhatTheTargetHolds(t *testing.T) { bothWays(t, whatTheTargetHolds) }
+
+func whatTheTargetHolds(t *testing.T, slow bool) {
+	src, dst := wrap(t, newMem(slow)), wrap(t, newMem(slow))
 	for _, v := range []string{"equal", "differs", "new"} {
 		put(t, src, "e", v, `"source"`)
 	}
@@ -179,9 +210,18 @@ func TestWhatTheTargetHolds(t *testing.T) {
 
 // rival makes a value right before the first batch is applied.
 type rival struct {
-	*memstore.Store
+	mem
 	data string
 	once atomic.Bool
+}
+
+func (r *rival) Load(ctx context.Context, values []driver.Value) []error {
+	if !r.once.Swap(true) {
+		if err := r.Store.Put(ctx, values[0].Key, []byte(r.data)); err != nil {
+			return driver.FailAll(values, err)
+		}
+	}
+	return r.Store.Load(ctx, values)
 }
 
 func (r *rival) Apply(ctx context.Context, conds []driver.Cond, ops []driver.Op) error {
@@ -194,7 +234,9 @@ func (r *rival) Apply(ctx context.Context, conds []driver.Cond, ops []driver.Op)
 }
 
 // What another process writes to an empty target meanwhile is not overwritten.
-func TestRivalAtTheTarget(t *testing.T) {
+func TestRivalAtTheTarget(t *testing.T) { bothWays(t, rivalAtTheTarget) }
+
+func rivalAtTheTarget(t *testing.T, slow bool) {
 	src := wrap(t, memstore.New())
 	for i := range 10 {
 		put(t, src, "e", fmt.Sprint(i), `"source"`)
@@ -203,7 +245,7 @@ func TestRivalAtTheTarget(t *testing.T) {
 		`"rival"`:  {Copied: 9, Differ: 1, Bytes: 9 * 8},
 		`"source"`: {Copied: 9, Equal: 1, Bytes: 9 * 8},
 	} {
-		dst := wrap(t, &rival{Store: memstore.New(), data: data})
+		dst := wrap(t, &rival{mem: newMem(slow), data: data})
 		got, err := transfer.Copy(t.Context(), src, dst, nil)
 		must(t, err)
 		if kept, _ := values(t, dst, "e").Get(t.Context(), "0"); got != want || string(kept) != data {
@@ -214,8 +256,17 @@ func TestRivalAtTheTarget(t *testing.T) {
 
 // mortal fails from the second batch on.
 type mortal struct {
-	*memstore.Store
+	mem
 	batches atomic.Int64
+}
+
+// Load fails in its midst.
+func (m *mortal) Load(ctx context.Context, values []driver.Value) []error {
+	if m.batches.Add(1) > 1 {
+		n := min(len(values), 100)
+		return append(m.Store.Load(ctx, values[:n]), driver.FailAll(values[n:], errPower)...)
+	}
+	return m.Store.Load(ctx, values)
 }
 
 var errPower = errors.New("the plug is pulled")
@@ -229,13 +280,19 @@ func (m *mortal) Apply(ctx context.Context, conds []driver.Cond, ops []driver.Op
 
 // What was copied before a failure is there and said to be, and the next run
 // goes on from there.
-func TestInterruptedCopy(t *testing.T) {
+func TestInterruptedCopy(t *testing.T) { bothWays(t, interruptedCopy) }
+
+func interruptedCopy(t *testing.T, slow bool) {
+	done := 600 // a chunk, and what Load has made of the second one
+	if slow {
+		done = 500
+	}
 	src := wrap(t, memstore.New())
 	fill(t, src)
-	target := memstore.New()
+	target := newMem(slow)
 	o := &transfer.Options{Writers: 1, Existing: transfer.Keep}
-	got, err := transfer.Copy(t.Context(), src, wrap(t, &mortal{Store: target}), o)
-	if !errors.Is(err, errPower) || got.Copied != 500 || got.Values() != 500 {
+	got, err := transfer.Copy(t.Context(), src, wrap(t, &mortal{mem: target}), o)
+	if !errors.Is(err, errPower) || got.Copied != done || got.Values() != done {
 		t.Fatalf("got %+v, %v", got, err)
 	}
 	dst := wrap(t, target)
@@ -244,7 +301,7 @@ func TestInterruptedCopy(t *testing.T) {
 	}
 	got, err = transfer.Copy(t.Context(), src, dst, o)
 	must(t, err)
-	if got.Equal != 500 || got.Copied != 720 || dump(t, dst) != dump(t, src) {
+	if got.Equal != done || got.Copied != 1220-done || dump(t, dst) != dump(t, src) {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -252,8 +309,32 @@ func TestInterruptedCopy(t *testing.T) {
 // bad answers for some values as a backend does that finds them damaged, or
 // will not have them.
 type bad struct {
-	*memstore.Store
+	mem
 	damaged, refused string
+}
+
+func (b bad) Scan(ctx context.Context, entity string) iter.Seq2[driver.Record, error] {
+	return func(yield func(driver.Record, error) bool) {
+		for rec, err := range b.Store.Scan(ctx, entity) {
+			if err == nil && rec.Key.ID == b.damaged {
+				_, err = b.Get(ctx, rec.Key)
+				rec = driver.Record{Key: rec.Key}
+			}
+			if !yield(rec, err) {
+				return
+			}
+		}
+	}
+}
+
+func (b bad) Load(ctx context.Context, values []driver.Value) []error {
+	errs := make([]error, len(values))
+	for i, v := range values {
+		if errs[i] = fmt.Errorf("%w: by the test", holdfast.ErrInvalidName); v.Key.ID != b.refused {
+			errs[i] = b.Store.Load(ctx, values[i:i+1])[0]
+		}
+	}
+	return errs
 }
 
 func (b bad) Get(ctx context.Context, k driver.Key) (driver.Record, error) {
@@ -272,8 +353,10 @@ func (b bad) Apply(ctx context.Context, conds []driver.Cond, ops []driver.Op) er
 	return b.Store.Apply(ctx, conds, ops)
 }
 
-func TestDamagedAndRefusedValues(t *testing.T) {
-	src, dst := wrap(t, bad{memstore.New(), "3", ""}), wrap(t, bad{memstore.New(), "", "5"})
+func TestDamagedAndRefusedValues(t *testing.T) { bothWays(t, damagedAndRefusedValues) }
+
+func damagedAndRefusedValues(t *testing.T, slow bool) {
+	src, dst := wrap(t, bad{newMem(slow), "3", ""}), wrap(t, bad{newMem(slow), "", "5"})
 	for i := range 10 {
 		put(t, src, "e", fmt.Sprint(i), "1")
 	}
@@ -292,6 +375,47 @@ func TestDamagedAndRefusedValues(t *testing.T) {
 	}
 	if v, err := transfer.Verify(t.Context(), src, dst, o); err != nil || v.Damaged != 1 || v.Missing != 1 || v.Same != 8 {
 		t.Errorf("verified: %+v, %v", v, err)
+	}
+}
+
+// What the source cannot be read for ends a copy, and a verification, at once; it
+// is neither absence nor damage.
+func TestSourceThatFails(t *testing.T) {
+	bothWays(t, func(t *testing.T, slow bool) {
+		src, dst := wrap(t, failing{newMem(slow)}), wrap(t, newMem(slow))
+		for i := range 10 {
+			put(t, src, "e", fmt.Sprint(i), "1")
+		}
+		if got, err := transfer.Copy(t.Context(), src, dst, nil); !errors.Is(err, errPower) || got.Damaged+got.Refused != 0 {
+			t.Errorf("copied: %+v, %v", got, err)
+		}
+		if got, err := transfer.Verify(t.Context(), src, dst, nil); !errors.Is(err, errPower) {
+			t.Errorf("verified: %+v, %v", got, err)
+		}
+	})
+}
+
+// failing cannot read one value.
+type failing struct{ mem }
+
+func (f failing) Get(ctx context.Context, k driver.Key) (driver.Record, error) {
+	if k.ID == "5" {
+		return driver.Record{}, errPower
+	}
+	return f.Store.Get(ctx, k)
+}
+
+func (f failing) Scan(ctx context.Context, entity string) iter.Seq2[driver.Record, error] {
+	return func(yield func(driver.Record, error) bool) {
+		for rec, err := range f.Store.Scan(ctx, entity) {
+			if rec.Key.ID == "5" {
+				yield(driver.Record{}, errPower)
+				return
+			}
+			if !yield(rec, err) {
+				return
+			}
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/holdfast-go/holdfast"
+	"github.com/holdfast-go/holdfast/driver"
 )
 
 // Verification counts what Verify found.
@@ -36,7 +37,7 @@ func Verify(ctx context.Context, src, dst *holdfast.Store, o *Options) (Verifica
 	}
 	opt.Existing = Keep
 	c := newCopier(src, dst, opt)
-	c.checked.Exact = exact(src, dst)
+	c.checked.Exact = c.exact
 	if err := c.prepare(ctx); err != nil {
 		return Verification{}, fail(err)
 	}
@@ -49,30 +50,39 @@ func Verify(ctx context.Context, src, dst *holdfast.Store, o *Options) (Verifica
 	return c.checked, fail(err)
 }
 
-func (c *copier) verifyChunk(ctx context.Context, names []name) error {
+func (c *copier) verifyChunk(ctx context.Context, values []value) error {
 	var bytes int64
-	sizes := make([]int, len(names))
-	err := each(c.srcShared || c.dstShared, len(names), func(i int) (err error) {
-		sizes[i], err = c.verifyOne(ctx, names[i])
+	sizes := make([]int, len(values))
+	err := each(c.srcShared || c.dstShared, len(values), func(i int) (err error) {
+		sizes[i], err = c.verifyOne(ctx, &values[i])
 		return err
 	})
 	for _, n := range sizes {
 		bytes += int64(n)
 	}
-	c.tell(len(names), bytes)
+	c.tell(len(values), bytes)
 	return err
 }
 
-func (c *copier) verifyOne(ctx context.Context, n name) (size int, err error) {
-	want, err := c.from(n.key.Entity).Get(ctx, n.key.ID)
-	if errors.Is(err, holdfast.ErrNotFound) {
+func (c *copier) verifyOne(ctx context.Context, v *value) (size int, err error) {
+	c.fetch(ctx, v)
+	if errors.Is(v.err, holdfast.ErrNotFound) {
 		return 0, nil // removed since it was listed
 	}
-	var got []byte
-	there := n.there
-	if err == nil {
-		got, err = c.to(n.key.Entity).Get(ctx, n.key.ID)
-		there = !errors.Is(err, holdfast.ErrNotFound)
+	want, err := v.data, v.err
+	v.data = nil // it is not needed any more
+	there, same := v.there != nil, false
+	switch {
+	case err != nil:
+	case there && v.there.known && v.there.sum == c.digest(want):
+		same = true
+	default: // it may have been written since it was listed
+		var got []byte
+		got, err = c.to(v.key.Entity).Get(ctx, v.key.ID)
+		if there = !errors.Is(err, holdfast.ErrNotFound); !there {
+			err = nil
+		}
+		same = there && err == nil && c.digest(got) == c.digest(want)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -82,33 +92,33 @@ func (c *copier) verifyOne(ctx context.Context, n name) (size int, err error) {
 	switch {
 	case errors.Is(err, holdfast.ErrDamaged):
 		c.checked.Damaged++
+	case err != nil:
+		return 0, verifyError(v.key, err)
 	case !there:
 		c.checked.Missing++
 		err = ErrMissing
-	case err != nil:
-		return 0, err
-	case c.digest(got) == c.digest(want):
+	case same:
 		c.checked.Same++
 		return len(want), nil
 	default:
 		c.checked.Differ++
 		err = ErrDiffers
 	}
-	c.Problem(verifyError(n, err))
+	c.Problem(verifyError(v.key, err))
 	return len(want), nil
 }
 
-func verifyError(n name, err error) error {
+func verifyError(k driver.Key, err error) error {
 	var already *holdfast.Error
-	if errors.As(err, &already) && !errors.Is(err, holdfast.ErrNotFound) {
+	if errors.As(err, &already) {
 		return err
 	}
-	return &holdfast.Error{Op: "verify", Entity: n.key.Entity, ID: n.key.ID, Err: err}
+	return &holdfast.Error{Op: "verify", Entity: k.Entity, ID: k.ID, Err: err}
 }
 
 // digest is the hash of what counts of a value.
 func (c *copier) digest(data []byte) [sha256.Size]byte {
-	if !c.checked.Exact {
+	if !c.exact {
 		if canonical, err := canonicalJSON(data); err == nil {
 			data = canonical
 		}

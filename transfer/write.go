@@ -28,8 +28,11 @@ func (c *copier) judge(ctx context.Context, v *value) (write bool, err error) {
 	return false, c.report(v.key, err)
 }
 
-// write writes values, as one batch where the target can do that.
+// write writes values, many at once where the target can do that.
 func (c *copier) write(ctx context.Context, values []value) error {
+	if c.loader != nil {
+		return c.load(ctx, values)
+	}
 	if c.batch == driver.BatchAny && c.applier != nil && len(values) > 0 {
 		err := c.applier.Apply(ctx, conditions(values), operations(values))
 		// The batch happens whole or not at all. A kill before this line, and a
@@ -43,6 +46,44 @@ func (c *copier) write(ctx context.Context, values []value) error {
 		}
 	}
 	return each(c.dstShared, len(values), func(i int) error { return c.writeOne(ctx, values[i]) })
+}
+
+// load makes values each for itself. What is to be replaced, and where somebody
+// has made one meanwhile, is written one by one.
+func (c *copier) load(ctx context.Context, values []value) error {
+	var single, fresh []value
+	for _, v := range values {
+		if v.replace {
+			single = append(single, v)
+		} else {
+			fresh = append(fresh, v)
+		}
+	}
+	all := make([]driver.Value, len(fresh))
+	for i, v := range fresh {
+		all[i] = driver.Value{Key: v.key, Data: v.data}
+	}
+	var made []value
+	var failed error
+	for i, err := range c.loader.Load(ctx, all) {
+		switch {
+		case err == nil:
+			made = append(made, fresh[i])
+		case errors.Is(err, holdfast.ErrConflict):
+			single = append(single, fresh[i])
+		default:
+			if err = c.report(fresh[i].key, err); failed == nil {
+				failed = err
+			}
+		}
+	}
+	// A kill before this line, and some of the values are on the target, each of
+	// them whole: the next run compares.
+	c.wrote(made...)
+	if failed != nil {
+		return failed
+	}
+	return each(c.dstShared, len(single), func(i int) error { return c.writeOne(ctx, single[i]) })
 }
 
 // conditions demand that there is nothing yet where nothing is to be replaced.

@@ -44,10 +44,17 @@ func New(inner driver.Store, entity, id, rev, note string, fenced func(data []by
 
 // Lacks implements driver.Partial.
 func (s *Store) Lacks(capability any) bool {
-	if _, ok := capability.(*io.Closer); ok {
+	switch capability.(type) {
+	case *io.Closer, *driver.Loader:
 		return true
 	}
 	return s.Store.Lacks(capability)
+}
+
+// Load makes nothing: values that are made each for itself cannot be bound to a
+// condition on another one. Apply makes them under it.
+func (s *Store) Load(_ context.Context, values []driver.Value) []error {
+	return driver.FailAll(values, errors.ErrUnsupported)
 }
 
 // Close has no effect: the inner store is its owner's.

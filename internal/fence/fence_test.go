@@ -92,9 +92,9 @@ func memory(t *testing.T) *memstore.Store {
 
 // A method that is new here may be a change that nobody has fenced.
 func TestEveryMethodIsKnown(t *testing.T) {
-	passed := []string{"Check", "Entities", "Flush", "Get", "Has", "History", "IDs", "Init", "Report", "Watch"}
+	passed := []string{"Check", "Entities", "Flush", "Get", "Has", "History", "IDs", "Init", "Report", "Scan", "Watch"}
 	fenced := []string{"Apply", "Clear", "Delete", "Put"}
-	own := []string{"Close", "Hold", "Lacks", "Properties"}
+	own := []string{"Close", "Hold", "Lacks", "Load", "Properties"}
 	known := slices.Concat(passed, fenced, own)
 	for m := range reflect.TypeFor[*fence.Store]().Methods() {
 		if !slices.Contains(known, m.Name) {
@@ -274,6 +274,21 @@ func (c *changing) Get(ctx context.Context, k driver.Key) (driver.Record, error)
 	rec, err := c.backend.Get(ctx, k)
 	c.f()
 	return rec, err
+}
+
+// Load would make values that no condition binds.
+func TestNothingIsLoadedPastTheFence(t *testing.T) {
+	inner, k := memory(t), driver.Key{Entity: "e", ID: "a"}
+	s := bind(t, inner)
+	if _, ok := driver.As[driver.Loader](driver.Store(s)); ok {
+		t.Error("there is a way to load")
+	}
+	if errs := s.Load(t.Context(), []driver.Value{{Key: k, Data: []byte(`1`)}}); len(errs) != 1 || !errors.Is(errs[0], errors.ErrUnsupported) {
+		t.Errorf("got %v", errs)
+	}
+	if has, err := inner.Has(t.Context(), k); has || err != nil {
+		t.Errorf("it was made: %v", err)
+	}
 }
 
 // The inner store is not closed with the fence, and does not seem to be.

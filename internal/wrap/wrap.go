@@ -22,6 +22,8 @@ type Store struct {
 	deleter   driver.Deleter
 	lister    driver.Lister
 	applier   driver.Applier
+	loader    driver.Loader
+	scanner   driver.Scanner
 	historian driver.Historian
 	watcher   driver.Watcher
 	recoverer driver.Recoverer
@@ -38,6 +40,8 @@ func New(inner driver.Store) Store {
 		deleter:   as[driver.Deleter](inner),
 		lister:    as[driver.Lister](inner),
 		applier:   as[driver.Applier](inner),
+		loader:    as[driver.Loader](inner),
+		scanner:   as[driver.Scanner](inner),
 		historian: as[driver.Historian](inner),
 		watcher:   as[driver.Watcher](inner),
 		recoverer: as[driver.Recoverer](inner),
@@ -62,6 +66,10 @@ func (s *Store) Lacks(capability any) bool {
 		return s.lister == nil
 	case *driver.Applier:
 		return s.applier == nil
+	case *driver.Loader:
+		return s.loader == nil
+	case *driver.Scanner:
+		return s.scanner == nil
 	case *driver.Historian:
 		return s.historian == nil
 	case *driver.Watcher:
@@ -134,6 +142,22 @@ func (s *Store) Apply(ctx context.Context, conds []driver.Cond, ops []driver.Op)
 		return errors.ErrUnsupported
 	}
 	return s.applier.Apply(ctx, conds, ops)
+}
+
+// Load implements driver.Loader.
+func (s *Store) Load(ctx context.Context, values []driver.Value) []error {
+	if s.loader == nil {
+		return driver.FailAll(values, errors.ErrUnsupported)
+	}
+	return s.loader.Load(ctx, values)
+}
+
+// Scan implements driver.Scanner.
+func (s *Store) Scan(ctx context.Context, entity string) iter.Seq2[driver.Record, error] {
+	if s.scanner == nil {
+		return unsupported[driver.Record]()
+	}
+	return s.scanner.Scan(ctx, entity)
 }
 
 // History implements driver.Historian.

@@ -47,6 +47,8 @@ func capabilities(s driver.Store) map[string]bool {
 		"Deleter":   has[driver.Deleter](s),
 		"Lister":    has[driver.Lister](s),
 		"Applier":   has[driver.Applier](s),
+		"Loader":    has[driver.Loader](s),
+		"Scanner":   has[driver.Scanner](s),
 		"Historian": has[driver.Historian](s),
 		"Watcher":   has[driver.Watcher](s),
 		"Recoverer": has[driver.Recoverer](s),
@@ -95,6 +97,7 @@ func TestMethodsOfWhatIsLacking(t *testing.T) {
 	}
 	_, check := w.Check(ctx, nil)
 	for name, err := range map[string]error{
+		"Load":   w.Load(ctx, []driver.Value{{Key: k}})[0],
 		"Delete": w.Delete(ctx, k), "Clear": w.Clear(ctx, "e"), "Apply": w.Apply(ctx, nil, nil), "Check": check,
 	} {
 		if !errors.Is(err, errors.ErrUnsupported) {
@@ -104,6 +107,11 @@ func TestMethodsOfWhatIsLacking(t *testing.T) {
 	for _, err := range w.IDs(ctx, "e") {
 		if !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("IDs: %v", err)
+		}
+	}
+	for _, err := range w.Scan(ctx, "e") {
+		if !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("Scan: %v", err)
 		}
 	}
 	if err := errors.Join(w.Flush(ctx), w.Close()); err != nil {
