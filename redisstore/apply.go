@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/holdfast-go/holdfast/driver"
 )
 
@@ -34,67 +32,92 @@ const (
 	maxBatchBytes = 256 << 20
 )
 
-// script is one run of apply.lua.
+// script is what one call has apply.lua do.
 type script struct {
-	keys []string // of the values and marks
-	args []any    // without the slot
-	full bool     // the server does not know the script, and is sent all of it
-	gone int64    // answer: values that were removed
+	keys  []string // of the values and marks
+	conds []condition
+	ops   []operation
+	gone  int64 // answer: values that were removed
+}
+
+// condition demands a revision of the value at a place among keys.
+type condition struct {
+	at  int
+	rev string
+}
+
+// operation is a put, or a removal if it has no revision.
+type operation struct {
+	at          int
+	suffix, rev string
+	data        []byte
+	mark        string
 }
 
 func (x *script) own() {
-	for i, arg := range x.args {
-		if data, ok := arg.([]byte); ok {
-			x.args[i] = slices.Clone(data)
+	for i := range x.ops {
+		x.ops[i].data = slices.Clone(x.ops[i].data)
+	}
+}
+
+// words tells how many append makes.
+func (x *script) words() int {
+	n := 2 + 2*len(x.conds) + 3*len(x.ops)
+	for i := range x.ops {
+		if x.ops[i].rev != "" {
+			n += 2
 		}
 	}
+	return n
 }
 
-func (x *script) command(marker, log string, slot int) []any {
-	words := make([]any, 0, 6+len(x.keys)+len(x.args))
-	if x.full {
-		words = append(words, "EVAL", applySource)
-	} else {
-		words = append(words, "EVALSHA", applyDigest)
+// append adds its arguments to those of the script; its keys come behind so many.
+func (x *script) append(m message, before int) message {
+	m = m.number(len(x.conds))
+	for _, c := range x.conds {
+		m = m.number(before + c.at).word(c.rev)
 	}
-	words = append(words, 2+len(x.keys), marker, log)
-	for _, key := range x.keys {
-		words = append(words, key)
+	m = m.number(len(x.ops))
+	for i := range x.ops {
+		op := &x.ops[i]
+		if m = m.number(before + op.at).word(op.suffix).word(op.rev); op.rev != "" {
+			m = m.data(op.data).word(op.mark)
+		}
 	}
-	return append(append(words, slot), x.args...)
+	return m
 }
 
-// settle reads the script's answer; false: it has not run, and is to be run.
-func (x *script) settle(c *call, answer any) bool {
+// settle reads the script's answer to a call.
+func (x *script) settle(c *call, answer any) {
 	switch v := answer.(type) {
 	case int64:
 		x.gone = v
-	case error:
-		if redis.HasErrorPrefix(v, "NOSCRIPT") && !x.full {
-			x.full = true
-			return false
-		}
-		c.err = explain(v)
 	case []any:
 		c.err = x.refusal(v)
 	default:
-		c.err = fmt.Errorf("the script is answered with %T", answer)
+		c.err = errGarbled
 	}
-	return true
 }
 
-// refusal says why the script has changed nothing.
+// refusal says why nothing was changed.
 func (x *script) refusal(answer []any) error {
+	if len(answer) == 0 {
+		return errGarbled
+	}
 	word, _ := answer[0].(string)
-	switch {
-	case word == "damaged" && len(answer) == 2:
-		at, _ := answer[1].(int64)
-		return &driver.DamagedError{Path: "key " + strconv.Quote(x.keys[at-3]), Reason: "it does not hold a string"}
-	case word == "suspect" && len(answer) == 2:
-		data, _ := answer[1].(string)
-		if err := driver.ValidateData([]byte(data)); err != nil {
+	detail, _ := answer[len(answer)-1].(string)
+	switch word {
+	case "conflict":
+	case "damaged":
+		return &driver.DamagedError{Path: "key " + strconv.Quote(detail), Reason: "it does not hold a string"}
+	case "suspect":
+		if err := driver.ValidateData([]byte(detail)); err != nil {
 			return &driver.DamagedError{Path: "the value of a condition", Reason: err.Error()}
 		}
+	case "refused":
+		return explain(answerError(detail))
+	default:
+		return errGarbled
 	}
 	return driver.ErrConflict
 }
@@ -131,6 +154,9 @@ func (s *Store) Apply(ctx context.Context, conds []driver.Cond, ops []driver.Op)
 
 // lastOps is the last op on each key.
 func lastOps(ops []driver.Op) []driver.Op {
+	if len(ops) == 1 {
+		return ops
+	}
 	last := make(map[driver.Key]int, len(ops))
 	for i, op := range ops {
 		last[op.Key] = i
@@ -149,31 +175,30 @@ func lastOps(ops []driver.Op) []driver.Op {
 
 // newScript makes a run of the script; no two ops are on one key.
 func (s *Store) newScript(conds []driver.Cond, ops []driver.Op) *change {
-	x, bytes := &script{}, 0
-	places := make(map[driver.Key]int, len(conds)+len(ops))
+	n := len(conds) + len(ops)
+	x, bytes := &script{keys: make([]string, 0, 2*n), conds: make([]condition, len(conds)), ops: make([]operation, len(ops))}, n*opBytes
+	places := make(map[driver.Key]int, n)
 	place := func(k driver.Key) int {
 		at, known := places[k]
 		if !known {
-			at = 3 + len(x.keys) // behind marker and log, counted from 1
+			at = len(x.keys)
 			places[k] = at
 			x.keys = append(x.keys, s.keys.value(k), s.keys.rev(k))
 		}
 		return at
 	}
-	x.args = append(x.args, len(conds))
-	for _, c := range conds {
-		x.args = append(x.args, place(c.Key), c.Rev)
+	for i, c := range conds {
+		x.conds[i] = condition{place(c.Key), c.Rev}
 	}
-	x.args = append(x.args, len(ops))
 	now := time.Now()
-	for _, op := range ops {
-		if op.Delete {
-			x.args = append(x.args, place(op.Key), suffix(op.Key), "")
-			continue
+	for i, op := range ops {
+		o := operation{at: place(op.Key), suffix: suffix(op.Key)}
+		if !op.Delete {
+			m := mark{rev: s.newRev(), at: now, digest: digest(op.Data)}
+			o.rev, o.data, o.mark = m.rev, op.Data, m.String()
+			bytes += len(op.Data)
 		}
-		m := mark{rev: s.newRev(), at: now, digest: digest(op.Data)}
-		x.args = append(x.args, place(op.Key), suffix(op.Key), m.rev, op.Data, m.String())
-		bytes += len(op.Data)
+		x.ops[i] = o
 	}
 	return &change{script: x, log: s.keys.log(), bytes: bytes}
 }

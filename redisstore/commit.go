@@ -21,14 +21,14 @@ import (
 //	SET marker id EX week            this transaction has been made
 //	MSET key data mark-key mark …    all plain puts
 //	XADD log … suffix revision …     what watchers read
-//	EVALSHA …                        each change under conditions, each removal
+//	EVALSHA …                        all changes under conditions, all removals
 //	EXEC
 //	WATCH marker
 //
 // The marker is the lane's own key. It is in the transaction, so it tells of a
 // transaction whose answer was lost whether it was made: it holds that one's id,
-// or else that of the one before. A script appends its result to it if it has
-// changed anything.
+// or else that of the one before. The script appends the results of those calls
+// that have changed anything.
 //
 // A message may reach the server long after its sender has given up and looked:
 // the bytes may wait in a buffer of either machine. So whoever looks at the
@@ -44,10 +44,13 @@ import (
 // has taken its place) leaves the outcome unknown: driver.ErrUnknown.
 
 // week is how long a marker stays whose lane was not closed.
-const week = 7 * 24 * 60 * 60
+const week = "604800" // seconds
 
 // logLength is how many entries watchers may be behind, more or less.
-const logLength = 4096
+const (
+	logLength = 4096
+	logLimit  = "4096"
+)
 
 // change is what a call changes: puts, or by a script.
 type change struct {
@@ -144,7 +147,7 @@ func (l *lane) prime(p *patience) error {
 		return nil
 	}
 	id := l.nextID()
-	t := newTransaction(p.ctx, l.marker)
+	t := l.newTransaction()
 	t.add("SET", l.marker, id+"\n", "EX", week)
 	if _, err := t.send(p.ctx, l); err != nil {
 		return err
@@ -162,17 +165,10 @@ func (l *lane) nextID() string {
 // made again.
 func (l *lane) transact(p *patience, calls []*call) (fate, []*call, error) {
 	id := l.nextID()
-	t := newTransaction(p.ctx, l.marker)
+	t := l.newTransaction()
 	t.add("SET", l.marker, id+"\n", "EX", week)
 	t.addPuts(calls)
-	scripts := len(t.cmds) - 2 // where their answers begin, behind those of MULTI and SET
-	slot := 0
-	for _, c := range calls {
-		if c.change.script != nil {
-			t.add(c.change.script.command(l.marker, c.change.log, slot)...)
-			slot++
-		}
-	}
+	t.addScripts(calls, l.full)
 	answers, err := t.send(p.ctx, l)
 	switch {
 	case err == nil:
@@ -191,25 +187,44 @@ func (l *lane) transact(p *patience, calls []*call) (fate, []*call, error) {
 		return refused, calls, err
 	}
 	l.last = id
-	return made, settled(calls, answers[1:], scripts), nil
+	return made, l.settled(calls, answers[1:]), nil
 }
 
-// settled hands out the answers of a transaction that was made; scripts is where
-// those of scripts begin. It returns the calls that have to be made again.
-func settled(calls []*call, answers []any, scripts int) (again []*call) {
+// settled hands out the answers of a transaction that was made. It returns the
+// calls that have to be made again.
+func (l *lane) settled(calls []*call, answers []any) (again []*call) {
+	var scripts []*call
 	for _, c := range calls {
-		if c.change.script == nil {
-			if err, refused := answers[0].(error); refused { // of MSET
-				c.err = explain(err)
-			}
-			continue
+		if c.change.script != nil {
+			scripts = append(scripts, c)
+		} else if err, refused := answers[0].(error); refused { // of MSET
+			c.err = explain(err)
 		}
-		if !c.change.script.settle(c, answers[scripts]) {
-			again = append(again, c)
-		}
-		scripts++
 	}
-	return again
+	if len(scripts) == 0 {
+		return nil
+	}
+	whole := l.full
+	l.full = false
+	switch v := answers[len(answers)-1].(type) {
+	case error:
+		if redis.HasErrorPrefix(v, "NOSCRIPT") && !whole {
+			l.full = true
+			return scripts
+		}
+		fail(scripts, explain(v))
+	case []any:
+		for i, c := range scripts {
+			if len(v) != len(scripts) {
+				c.err = errGarbled
+				continue
+			}
+			c.change.script.settle(c, v[i])
+		}
+	default:
+		fail(scripts, errGarbled)
+	}
+	return nil
 }
 
 // settle finds out what became of a transaction whose answer is lost.
@@ -219,7 +234,7 @@ func (l *lane) settle(p *patience, calls []*call, why error) (fate, []*call, err
 		if p.ctx.Err() != nil {
 			return lost, calls, because(p.ctx.Err(), why)
 		}
-		t := newTransaction(p.ctx, l.marker)
+		t := l.newTransaction()
 		t.add("APPEND", l.marker, "!\n")
 		t.add("EXPIRE", l.marker, week)
 		t.add("GET", l.marker)
@@ -273,70 +288,6 @@ func (l *lane) read(text, id string, calls []*call) (fate, []*call, error) {
 	return made, again, nil
 }
 
-// transaction is a message in the making.
-type transaction struct {
-	ctx    context.Context
-	marker string
-	cmds   []redis.Cmder
-}
-
-func newTransaction(ctx context.Context, marker string) *transaction {
-	t := &transaction{ctx: ctx, marker: marker, cmds: make([]redis.Cmder, 0, 8)}
-	t.add("MULTI")
-	return t
-}
-
-func (t *transaction) add(words ...any) { t.cmds = append(t.cmds, redis.NewCmd(t.ctx, words...)) }
-
-// addPuts adds what all plain puts need.
-func (t *transaction) addPuts(calls []*call) {
-	n, log := 0, ""
-	for _, c := range calls {
-		n += len(c.change.puts)
-		log = c.change.log
-	}
-	if n == 0 {
-		return
-	}
-	set := append(make([]any, 0, 1+4*n), "MSET")
-	tell := append(make([]any, 0, 6+2*n), "XADD", log, "MAXLEN", "~", logLength, "*")
-	for _, c := range calls {
-		for _, p := range c.change.puts {
-			set = append(set, p.key, p.data, p.mark, p.markText)
-			tell = append(tell, p.suffix, p.rev)
-		}
-	}
-	t.add(set...)
-	t.add(tell...)
-}
-
-// send sends the transaction and returns its answers. An error that isAnswer, or
-// offline, says that it was not made; redis.Nil, that the marker was touched.
-func (t *transaction) send(ctx context.Context, l *lane) ([]any, error) {
-	t.add("EXEC")
-	exec := t.cmds[len(t.cmds)-1].(*redis.Cmd)
-	t.add("WATCH", t.marker)
-	err := l.send(ctx, t.cmds...)
-	if exec.Err() == nil && (err == nil || exec.Val() != nil) {
-		if answers, ok := exec.Val().([]any); ok {
-			return answers, nil
-		}
-		return nil, first(err, errors.New("EXEC is not answered as a transaction"))
-	}
-	if err != nil && !isAnswer(exec.Err()) {
-		return nil, err
-	}
-	// Of commands that were refused when they were queued, the first tells why.
-	if redis.HasErrorPrefix(exec.Err(), "EXECABORT") {
-		for _, cmd := range t.cmds {
-			if cmd.Err() != nil {
-				return nil, cmd.Err()
-			}
-		}
-	}
-	return nil, exec.Err()
-}
-
 // Put implements driver.Store.
 func (s *Store) Put(ctx context.Context, k driver.Key, data []byte) error {
 	if err := first(ctx.Err(), driver.ValidateKey(k), driver.ValidateData(data), s.writable()); err != nil {
@@ -347,7 +298,7 @@ func (s *Store) Put(ctx context.Context, k driver.Key, data []byte) error {
 
 // newPuts makes puts of ops, none of which is a removal. They happen together.
 func (s *Store) newPuts(ops []driver.Op) *change {
-	c := &change{puts: make([]put, len(ops)), log: s.keys.log()}
+	c := &change{puts: make([]put, len(ops)), log: s.keys.log(), bytes: len(ops) * opBytes}
 	now := time.Now()
 	for i, op := range ops {
 		m := mark{rev: s.newRev(), at: now, digest: digest(op.Data)}
