@@ -34,10 +34,11 @@ const (
 
 // script is what one call has apply.lua do.
 type script struct {
-	keys  []string // of the values and marks
-	conds []condition
-	ops   []operation
-	gone  int64 // answer: values that were removed
+	keys     []string // of the values and marks
+	conds    []condition
+	puts     []put
+	removals []removal
+	gone     int64 // answer: values that were removed
 }
 
 // condition demands a revision of the value at a place among keys.
@@ -46,29 +47,14 @@ type condition struct {
 	rev string
 }
 
-// operation is a put, or a removal if it has no revision.
-type operation struct {
-	at          int
-	suffix, rev string
-	data        []byte
-	mark        string
-}
-
-func (x *script) own() {
-	for i := range x.ops {
-		x.ops[i].data = slices.Clone(x.ops[i].data)
-	}
+type removal struct {
+	at     int
+	suffix string
 }
 
 // words tells how many append makes.
 func (x *script) words() int {
-	n := 2 + 2*len(x.conds) + 3*len(x.ops)
-	for i := range x.ops {
-		if x.ops[i].rev != "" {
-			n += 2
-		}
-	}
-	return n
+	return 3 + 2*len(x.conds) + 6*len(x.puts) + 2*len(x.removals)
 }
 
 // append adds its arguments to those of the script; its keys come behind so many.
@@ -77,12 +63,10 @@ func (x *script) append(m message, before int) message {
 	for _, c := range x.conds {
 		m = m.number(before + c.at).word(c.rev)
 	}
-	m = m.number(len(x.ops))
-	for i := range x.ops {
-		op := &x.ops[i]
-		if m = m.number(before + op.at).word(op.suffix).word(op.rev); op.rev != "" {
-			m = m.data(op.data).word(op.mark)
-		}
+	m = m.number(len(x.puts)).puts(x.puts).news(x.puts)
+	m = m.number(len(x.removals))
+	for _, r := range x.removals {
+		m = m.number(before + r.at).word(r.suffix)
 	}
 	return m
 }
@@ -176,7 +160,7 @@ func lastOps(ops []driver.Op) []driver.Op {
 // newScript makes a run of the script; no two ops are on one key.
 func (s *Store) newScript(conds []driver.Cond, ops []driver.Op) *change {
 	n := len(conds) + len(ops)
-	x, bytes := &script{keys: make([]string, 0, 2*n), conds: make([]condition, len(conds)), ops: make([]operation, len(ops))}, n*opBytes
+	x, bytes := &script{keys: make([]string, 0, 2*n)}, n*opBytes
 	places := make(map[driver.Key]int, n)
 	place := func(k driver.Key) int {
 		at, known := places[k]
@@ -187,18 +171,18 @@ func (s *Store) newScript(conds []driver.Cond, ops []driver.Op) *change {
 		}
 		return at
 	}
-	for i, c := range conds {
-		x.conds[i] = condition{place(c.Key), c.Rev}
+	for _, c := range conds {
+		x.conds = append(x.conds, condition{place(c.Key), c.Rev})
 	}
 	now := time.Now()
-	for i, op := range ops {
-		o := operation{at: place(op.Key), suffix: suffix(op.Key)}
-		if !op.Delete {
-			m := mark{rev: s.newRev(), at: now, digest: digest(op.Data)}
-			o.rev, o.data, o.mark = m.rev, op.Data, m.String()
-			bytes += len(op.Data)
+	for _, op := range ops {
+		at := place(op.Key)
+		if op.Delete {
+			x.removals = append(x.removals, removal{at, suffix(op.Key)})
+			continue
 		}
-		x.ops[i] = o
+		x.puts = append(x.puts, s.newPut(op, now))
+		bytes += len(op.Data)
 	}
 	return &change{script: x, log: s.keys.log(), bytes: bytes}
 }

@@ -72,11 +72,12 @@ func (c *change) own() {
 	if c == nil {
 		return
 	}
-	for i := range c.puts {
-		c.puts[i].data = slices.Clone(c.puts[i].data)
-	}
+	puts := c.puts
 	if c.script != nil {
-		c.script.own()
+		puts = c.script.puts
+	}
+	for i := range puts {
+		puts[i].data = slices.Clone(puts[i].data)
 	}
 }
 
@@ -301,9 +302,14 @@ func (s *Store) newPuts(ops []driver.Op) *change {
 	c := &change{puts: make([]put, len(ops)), log: s.keys.log(), bytes: len(ops) * opBytes}
 	now := time.Now()
 	for i, op := range ops {
-		m := mark{rev: s.newRev(), at: now, digest: digest(op.Data)}
-		c.puts[i] = put{key: s.keys.value(op.Key), mark: s.keys.rev(op.Key), suffix: suffix(op.Key), rev: m.rev, markText: m.String(), data: op.Data}
+		c.puts[i] = s.newPut(op, now)
 		c.bytes += len(op.Data)
 	}
 	return c
+}
+
+func (s *Store) newPut(op driver.Op, now time.Time) put {
+	m := mark{rev: s.newRev(), at: now, digest: digest(op.Data)}
+	name := suffix(op.Key)
+	return put{key: s.keys.prefix + name, mark: s.keys.prefix + ":rev:" + name, suffix: name, rev: m.rev, markText: m.String(), data: op.Data}
 }

@@ -37,18 +37,31 @@ func (t *transaction) addPuts(calls []*call) {
 	}
 	m := t.m.command(1 + 4*n).word("MSET")
 	for _, c := range calls {
-		for _, p := range c.change.puts {
-			m = m.word(p.key).data(p.data).word(p.mark).word(p.markText)
-		}
+		m = m.puts(c.change.puts)
 	}
 	m = m.command(6 + 2*n).word("XADD").word(log).word("MAXLEN").word("~").word(logLimit).word("*")
 	for _, c := range calls {
-		for _, p := range c.change.puts {
-			m = m.word(p.suffix).word(p.rev)
-		}
+		m = m.news(c.change.puts)
 	}
 	t.m = m
 	t.queued += 2
+}
+
+// puts adds what MSET needs.
+func (m message) puts(puts []put) message {
+	for i := range puts {
+		p := &puts[i]
+		m = m.word(p.key).data(p.data).word(p.mark).word(p.markText)
+	}
+	return m
+}
+
+// news adds what the log has of them.
+func (m message) news(puts []put) message {
+	for i := range puts {
+		m = m.word(puts[i].suffix).word(puts[i].rev)
+	}
+	return m
 }
 
 // addScripts adds one run of the script for all that need it.

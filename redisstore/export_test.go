@@ -1,0 +1,26 @@
+package redisstore
+
+import (
+	"github.com/holdfast-go/holdfast/driver"
+)
+
+// ApplySource is the script under which changes are made on conditions.
+var ApplySource = applySource
+
+// ApplyWords are the keys and arguments with which it makes ops under conds, for
+// whoever runs it without the store.
+func (s *Store) ApplyWords(marker string, conds []driver.Cond, ops []driver.Op) (keys []string, args []any) {
+	x := s.newScript(conds, ops).script
+	args = append(args, 1, len(x.conds))
+	for _, c := range x.conds {
+		args = append(args, c.at+3, c.rev)
+	}
+	args = append(args, len(x.puts))
+	for _, p := range x.puts {
+		args = append(args, p.key, p.data, p.mark, p.markText)
+	}
+	for _, p := range x.puts {
+		args = append(args, p.suffix, p.rev)
+	}
+	return append([]string{marker, s.keys.log()}, x.keys...), append(args, 0)
+}
