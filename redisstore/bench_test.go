@@ -21,12 +21,13 @@ import (
 // the same socket to the same server that flushes before it answers. "ratio" is
 // how many times as long the store takes, the median of the rounds: below 1 it is
 // faster. The bare client does what one would write without the store: SET, GET,
-// three SETs in MULTI, and the shortest script that sets three values if a fourth
-// is what it should be; the store also keeps revisions, and tells watchers. Where
-// a name ends in "same", it sends what the store sends: MGET of value and revision,
+// three SETs in MULTI, and the shortest script that sets three values, with new
+// revisions beside them, if the revision of a fourth is what it should be; and
+// with "no-revisions", one that compares the value itself and keeps none. Where a
+// name ends in "same", it sends what the store sends: MGET of value and revision,
 // and the store's own script with the same words.
 //
-//	go test -run '^$' -bench Beside -benchtime 20000x ./redisstore
+//	go test -run '^$' -bench Beside -benchtime 5000x ./redisstore
 
 const (
 	benchKeys = 1000
@@ -72,7 +73,8 @@ func BenchmarkBeside(b *testing.B) {
 		{"Apply", bareMulti, func(ctx context.Context, s driver.Store, i uint64) error {
 			return s.(driver.Applier).Apply(ctx, nil, threeOps(i))
 		}},
-		{"Apply,condition", bareScript, oursUnderCondition},
+		{"Apply,condition", bareRevisions, oursUnderCondition},
+		{"Apply,condition,no-revisions", bareScript, oursUnderCondition},
 		{"Apply,condition,same", bareSame, oursUnderCondition},
 	} {
 		for _, callers := range []int{1, 64} {
@@ -118,6 +120,21 @@ func bareScript(ctx context.Context, c *redis.Client, i uint64) error {
 // held is the number of the value on which there is a condition.
 const held = benchKeys - 1
 
+var bareSwapRevisions = redis.NewScript(`
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return redis.error_reply('conflict') end
+redis.call('MSET', unpack(ARGV, 2))
+return 1`)
+
+func bareRevisions(ctx context.Context, c *redis.Client, i uint64) error {
+	keys, args := []string{"rev:" + bareKey(held)}, []any{"0"}
+	for n := range uint64(3) {
+		key := bareKey(i + n)
+		keys = append(keys, key, "rev:"+key)
+		args = append(args, key, entity400, "rev:"+key, i)
+	}
+	return bareSwapRevisions.Run(ctx, c, keys, args...).Err()
+}
+
 func bareSame(ctx context.Context, c *redis.Client, i uint64) error {
 	keys, args := conditions.store.ApplyWords("bare:marker", conditions.conds, threeOps(i))
 	answer, err := applySame.Run(ctx, c, keys, args...).Slice()
@@ -146,14 +163,14 @@ func (w work) compare(b *testing.B, callers int) {
 	b.Cleanup(func() { c.Close() })
 	for i := range uint64(benchKeys) {
 		must(b, s.Put(b.Context(), benchKey(i), entity400))
-		must(b, c.Set(b.Context(), bareKey(i), entity400, 0).Err())
+		must(b, c.MSet(b.Context(), bareKey(i), entity400, "rev:"+bareKey(i), "0").Err())
 	}
 	rec, err := s.Get(b.Context(), benchKey(held))
 	must(b, err)
 	conditions.store, conditions.conds = s, []driver.Cond{{Key: rec.Key, Rev: rec.Rev}}
 	var took [2]time.Duration
 	ratios := make([]float64, rounds)
-	n := max(uint64(b.N)/rounds, uint64(callers))
+	n := max(uint64(b.N)/rounds, 16*uint64(callers)) // so that callers meet
 	b.ResetTimer()
 	for i := range ratios {
 		var now [2]time.Duration
