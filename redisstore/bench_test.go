@@ -157,7 +157,8 @@ func oursUnderCondition(ctx context.Context, s driver.Store, i uint64) error {
 }
 
 func (w work) compare(b *testing.B, callers int) {
-	r := testserver.StartRedis(b)
+	// No rewriting of the log in the background: it would fall on whose turn it is.
+	r := testserver.StartRedis(b, "--auto-aof-rewrite-percentage", "0")
 	s := open(b, "redis+unix://"+r.Socket)
 	c := redis.NewClient(&redis.Options{Network: "unix", Addr: r.Socket, PoolSize: callers, Protocol: 2})
 	b.Cleanup(func() { c.Close() })

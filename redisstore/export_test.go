@@ -1,6 +1,9 @@
 package redisstore
 
 import (
+	"bufio"
+	"bytes"
+
 	"github.com/holdfast-go/holdfast/driver"
 )
 
@@ -23,4 +26,20 @@ func (s *Store) ApplyWords(marker string, conds []driver.Cond, ops []driver.Op) 
 		args = append(args, p.suffix, p.rev)
 	}
 	return append([]string{marker, s.keys.log()}, x.keys...), append(args, 0)
+}
+
+// Writing tells how many changes wait for a connection, and whether one is free.
+func (s *Store) Writing() (queued int, idle bool) {
+	s.changes.mu.Lock()
+	defer s.changes.mu.Unlock()
+	return len(s.changes.queue), len(s.changes.idle) > 0
+}
+
+// ReadAnswer reads one answer of a server, and ReadPair one to MGET of two keys.
+func ReadAnswer(data []byte) (any, error) {
+	return replies{bufio.NewReaderSize(bytes.NewReader(data), 64)}.next()
+}
+
+func ReadPair(data []byte) (one, two []byte, err error) {
+	return replies{bufio.NewReaderSize(bytes.NewReader(data), 64)}.pair()
 }
