@@ -46,6 +46,10 @@ import (
 // week is how long a marker stays whose lane was not closed.
 const week = "604800" // seconds
 
+// lastLook is how long it is tried to find out what became of a change whose
+// caller has left.
+const lastLook = 250 * time.Millisecond
+
 // logLength is how many entries watchers may be behind, more or less.
 const (
 	logLength = 4096
@@ -231,9 +235,17 @@ func (l *lane) settled(calls []*call, answers []any) (again []*call) {
 // settle finds out what became of a transaction whose answer is lost.
 func (l *lane) settle(p *patience, calls []*call, why error) (fate, []*call, error) {
 	id := strconv.FormatUint(l.count, 36)
+	left := p.ctx.Err()
+	if left != nil {
+		// Whoever leaves is told what is true, if the server answers at once: else
+		// what was sent might still arrive after he has looked for it.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), lastLook)
+		defer cancel()
+		p = &patience{ctx: ctx, life: p.life, until: time.Now().Add(lastLook)}
+	}
 	for {
 		if p.ctx.Err() != nil {
-			return lost, calls, because(p.ctx.Err(), why)
+			return lost, calls, because(first(left, p.ctx.Err()), why)
 		}
 		t := l.newTransaction()
 		t.add("APPEND", l.marker, "!\n")
@@ -251,7 +263,7 @@ func (l *lane) settle(p *patience, calls []*call, why error) (fate, []*call, err
 			return lost, calls, explain(err)
 		}
 		if over := p.wait(); over != nil {
-			return lost, calls, because(over, first(err, why))
+			return lost, calls, because(first(left, over), first(err, why))
 		}
 	}
 }
