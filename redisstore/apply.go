@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/holdfast-go/holdfast/driver"
 )
 
@@ -22,15 +20,10 @@ import (
 //go:embed apply.lua
 var applySource string
 
-var applyProgram = newProgram(applySource)
-
-// program is a script as the server knows it.
-type program struct{ source, digest string }
-
-func newProgram(source string) *program {
-	sum := sha1.Sum([]byte(source))
-	return &program{source, hex.EncodeToString(sum[:])}
-}
+var applyDigest = func() string {
+	sum := sha1.Sum([]byte(applySource))
+	return hex.EncodeToString(sum[:])
+}()
 
 // What one batch may hold: it goes to the server in one message, and nobody else
 // is served while it is carried out.
@@ -39,71 +32,76 @@ const (
 	maxBatchBytes = 256 << 20
 )
 
-// script is one run of a program.
+// script is what one call has apply.lua do.
 type script struct {
-	program *program
-	before  []any    // a command that goes right before it, if any
-	keys    []string // of the values and marks
-	args    []any    // without the slot
-	full    bool     // the server does not know the script, and is sent all of it
-	gone    int64    // answer: values that were removed
+	keys     []string // of the values and marks
+	conds    []condition
+	puts     []put
+	removals []removal
+	gone     int64 // answer: values that were removed
 }
 
-func (x *script) own() {
-	for _, words := range [][]any{x.before, x.args} {
-		for i, word := range words {
-			if data, ok := word.([]byte); ok {
-				words[i] = slices.Clone(data)
-			}
-		}
-	}
+// condition demands a revision of the value at a place among keys.
+type condition struct {
+	at  int
+	rev string
 }
 
-func (x *script) command(marker, log string, slot int) []any {
-	words := make([]any, 0, 6+len(x.keys)+len(x.args))
-	if x.full {
-		words = append(words, "EVAL", x.program.source)
-	} else {
-		words = append(words, "EVALSHA", x.program.digest)
-	}
-	words = append(words, 2+len(x.keys), marker, log)
-	for _, key := range x.keys {
-		words = append(words, key)
-	}
-	return append(append(words, slot), x.args...)
+type removal struct {
+	at     int
+	suffix string
 }
 
-// settle reads the script's answer; false: it has not run, and is to be run.
-func (x *script) settle(c *call, answer any) bool {
+// words tells how many append makes.
+func (x *script) words() int {
+	return 3 + 2*len(x.conds) + 6*len(x.puts) + 2*len(x.removals)
+}
+
+// append adds its arguments to those of the script; its keys come behind so many.
+func (x *script) append(m message, before int) message {
+	m = m.number(len(x.conds))
+	for _, c := range x.conds {
+		m = m.number(before + c.at).word(c.rev)
+	}
+	m = m.number(len(x.puts)).puts(x.puts).news(x.puts)
+	m = m.number(len(x.removals))
+	for _, r := range x.removals {
+		m = m.number(before + r.at).word(r.suffix)
+	}
+	return m
+}
+
+// settle reads the script's answer to a call.
+func (x *script) settle(c *call, answer any) {
 	switch v := answer.(type) {
 	case int64:
 		x.gone = v
-	case error:
-		if redis.HasErrorPrefix(v, "NOSCRIPT") && !x.full {
-			x.full = true
-			return false
-		}
-		c.err = explain(v)
 	case []any:
 		c.err = x.refusal(v)
 	default:
-		c.err = fmt.Errorf("the script is answered with %T", answer)
+		c.err = errGarbled
 	}
-	return true
 }
 
-// refusal says why the script has changed nothing.
+// refusal says why nothing was changed.
 func (x *script) refusal(answer []any) error {
+	if len(answer) == 0 {
+		return errGarbled
+	}
 	word, _ := answer[0].(string)
-	switch {
-	case word == "damaged" && len(answer) == 2:
-		at, _ := answer[1].(int64)
-		return &driver.DamagedError{Path: "key " + strconv.Quote(x.keys[at-3]), Reason: "it does not hold a string"}
-	case word == "suspect" && len(answer) == 2:
-		data, _ := answer[1].(string)
-		if err := driver.ValidateData([]byte(data)); err != nil {
+	detail, _ := answer[len(answer)-1].(string)
+	switch word {
+	case "conflict":
+	case "damaged":
+		return &driver.DamagedError{Path: "key " + strconv.Quote(detail), Reason: "it does not hold a string"}
+	case "suspect":
+		if err := driver.ValidateData([]byte(detail)); err != nil {
 			return &driver.DamagedError{Path: "the value of a condition", Reason: err.Error()}
 		}
+	case "refused":
+		return explain(answerError(detail))
+	default:
+		return errGarbled
 	}
 	return driver.ErrConflict
 }
@@ -143,6 +141,9 @@ func (s *Store) Apply(ctx context.Context, conds []driver.Cond, ops []driver.Op)
 
 // lastOps is the last op on each key.
 func lastOps(ops []driver.Op) []driver.Op {
+	if len(ops) == 1 {
+		return ops
+	}
 	last := make(map[driver.Key]int, len(ops))
 	for i, op := range ops {
 		last[op.Key] = i
@@ -161,30 +162,29 @@ func lastOps(ops []driver.Op) []driver.Op {
 
 // newScript makes a run of the script; no two ops are on one key.
 func (s *Store) newScript(conds []driver.Cond, ops []driver.Op) *change {
-	x, bytes := &script{program: applyProgram}, 0
-	places := make(map[driver.Key]int, len(conds)+len(ops))
+	n := len(conds) + len(ops)
+	x, bytes := &script{keys: make([]string, 0, 2*n)}, n*opBytes
+	places := make(map[driver.Key]int, n)
 	place := func(k driver.Key) int {
 		at, known := places[k]
 		if !known {
-			at = 3 + len(x.keys) // behind marker and log, counted from 1
+			at = len(x.keys)
 			places[k] = at
 			x.keys = append(x.keys, s.keys.value(k), s.keys.rev(k))
 		}
 		return at
 	}
-	x.args = append(x.args, len(conds))
 	for _, c := range conds {
-		x.args = append(x.args, place(c.Key), c.Rev)
+		x.conds = append(x.conds, condition{place(c.Key), c.Rev})
 	}
-	x.args = append(x.args, len(ops))
 	now := time.Now()
 	for _, op := range ops {
+		at := place(op.Key)
 		if op.Delete {
-			x.args = append(x.args, place(op.Key), suffix(op.Key), "")
+			x.removals = append(x.removals, removal{at, suffix(op.Key)})
 			continue
 		}
-		m := mark{rev: s.newRev(), at: now, digest: digest(op.Data)}
-		x.args = append(x.args, place(op.Key), suffix(op.Key), m.rev, op.Data, m.String())
+		x.puts = append(x.puts, s.newPut(op, now))
 		bytes += len(op.Data)
 	}
 	return &change{script: x, log: s.keys.log(), bytes: bytes}

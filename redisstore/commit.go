@@ -21,15 +21,15 @@ import (
 //	SET marker id EX week            this transaction has been made
 //	MSET key data mark-key mark …    all plain puts
 //	XADD log … suffix revision …     what watchers read
-//	EVALSHA …                        each change under conditions, each removal
+//	EVALSHA …                        all changes under conditions, all removals
 //	MSETNX …, EVAL …                 each batch of new values
 //	EXEC
 //	WATCH marker
 //
 // The marker is the lane's own key. It is in the transaction, so it tells of a
 // transaction whose answer was lost whether it was made: it holds that one's id,
-// or else that of the one before. A script appends its result to it if it has
-// changed anything.
+// or else that of the one before. The script appends the results of those calls
+// that have changed anything.
 //
 // A message may reach the server long after its sender has given up and looked:
 // the bytes may wait in a buffer of either machine. So whoever looks at the
@@ -45,17 +45,25 @@ import (
 // has taken its place) leaves the outcome unknown: driver.ErrUnknown.
 
 // week is how long a marker stays whose lane was not closed.
-const week = 7 * 24 * 60 * 60
+const week = "604800" // seconds
+
+// lastLook is how long it is tried to find out what became of a change whose
+// caller has left.
+const lastLook = 250 * time.Millisecond
 
 // logLength is how many entries watchers may be behind, more or less.
-const logLength = 4096
+const (
+	logLength = 4096
+	logLimit  = "4096"
+)
 
-// change is what a call changes: puts, or by a script.
+// change is what a call changes: puts, or by a script, or new values.
 type change struct {
-	puts   []put
-	script *script
-	log    string // key
-	bytes  int
+	puts     []put
+	script   *script
+	creation *creation
+	log      string // key
+	bytes    int
 }
 
 type put struct {
@@ -70,11 +78,15 @@ func (c *change) own() {
 	if c == nil {
 		return
 	}
-	for i := range c.puts {
-		c.puts[i].data = slices.Clone(c.puts[i].data)
+	puts := c.puts
+	switch {
+	case c.script != nil:
+		puts = c.script.puts
+	case c.creation != nil:
+		puts = c.creation.puts
 	}
-	if c.script != nil {
-		c.script.own()
+	for i := range puts {
+		puts[i].data = slices.Clone(puts[i].data)
 	}
 }
 
@@ -145,7 +157,7 @@ func (l *lane) prime(p *patience) error {
 		return nil
 	}
 	id := l.nextID()
-	t := newTransaction(p.ctx, l.marker)
+	t := l.newTransaction()
 	t.add("SET", l.marker, id+"\n", "EX", week)
 	if _, err := t.send(p.ctx, l); err != nil {
 		return err
@@ -163,20 +175,11 @@ func (l *lane) nextID() string {
 // made again.
 func (l *lane) transact(p *patience, calls []*call) (fate, []*call, error) {
 	id := l.nextID()
-	t := newTransaction(p.ctx, l.marker)
+	t := l.newTransaction()
 	t.add("SET", l.marker, id+"\n", "EX", week)
 	t.addPuts(calls)
-	scripts := len(t.cmds) - 2 // where their answers begin, behind those of MULTI and SET
-	slot := 0
-	for _, c := range calls {
-		if c.change.script != nil {
-			if before := c.change.script.before; before != nil {
-				t.add(before...)
-			}
-			t.add(c.change.script.command(l.marker, c.change.log, slot)...)
-			slot++
-		}
-	}
+	t.addScripts(calls, l.full)
+	t.addCreations(calls)
 	answers, err := t.send(p.ctx, l)
 	switch {
 	case err == nil:
@@ -195,38 +198,71 @@ func (l *lane) transact(p *patience, calls []*call) (fate, []*call, error) {
 		return refused, calls, err
 	}
 	l.last = id
-	return made, settled(calls, answers[1:], scripts), nil
+	return made, l.settled(calls, answers[1:]), nil
 }
 
-// settled hands out the answers of a transaction that was made; scripts is where
-// those of scripts begin. It returns the calls that have to be made again.
-func settled(calls []*call, answers []any, scripts int) (again []*call) {
+// settled hands out the answers of a transaction that was made. It returns the
+// calls that have to be made again.
+func (l *lane) settled(calls []*call, answers []any) (again []*call) {
+	var scripts, creations []*call
 	for _, c := range calls {
-		if c.change.script == nil {
+		switch {
+		case c.change.script != nil:
+			scripts = append(scripts, c)
+		case c.change.creation != nil:
+			creations = append(creations, c)
+		default:
 			if err, refused := answers[0].(error); refused { // of MSET
 				c.err = explain(err)
 			}
-			continue
 		}
-		if c.change.script.before != nil {
-			scripts++ // of which the script tells
-		}
-		if !c.change.script.settle(c, answers[scripts]) {
-			again = append(again, c)
-		}
-		scripts++
 	}
-	return again
+	others := len(answers) - 2*len(creations)
+	for i, c := range creations { // the second answer is the script's
+		c.change.creation.settle(c, answers[others+2*i+1])
+	}
+	if len(scripts) == 0 {
+		return nil
+	}
+	whole := l.full
+	l.full = false
+	switch v := answers[others-1].(type) {
+	case error:
+		if redis.HasErrorPrefix(v, "NOSCRIPT") && !whole {
+			l.full = true
+			return scripts
+		}
+		fail(scripts, explain(v))
+	case []any:
+		for i, c := range scripts {
+			if len(v) != len(scripts) {
+				c.err = errGarbled
+				continue
+			}
+			c.change.script.settle(c, v[i])
+		}
+	default:
+		fail(scripts, errGarbled)
+	}
+	return nil
 }
 
 // settle finds out what became of a transaction whose answer is lost.
 func (l *lane) settle(p *patience, calls []*call, why error) (fate, []*call, error) {
 	id := strconv.FormatUint(l.count, 36)
+	left := p.ctx.Err()
+	if left != nil {
+		// Whoever leaves is told what is true, if the server answers at once: else
+		// what was sent might still arrive after he has looked for it.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), lastLook)
+		defer cancel()
+		p = &patience{ctx: ctx, life: p.life, until: time.Now().Add(lastLook)}
+	}
 	for {
 		if p.ctx.Err() != nil {
-			return lost, calls, because(p.ctx.Err(), why)
+			return lost, calls, because(first(left, p.ctx.Err()), why)
 		}
-		t := newTransaction(p.ctx, l.marker)
+		t := l.newTransaction()
 		t.add("APPEND", l.marker, "!\n")
 		t.add("EXPIRE", l.marker, week)
 		t.add("GET", l.marker)
@@ -242,7 +278,7 @@ func (l *lane) settle(p *patience, calls []*call, why error) (fate, []*call, err
 			return lost, calls, explain(err)
 		}
 		if over := p.wait(); over != nil {
-			return lost, calls, because(over, first(err, why))
+			return lost, calls, because(first(left, over), first(err, why))
 		}
 	}
 }
@@ -266,82 +302,16 @@ func (l *lane) read(text, id string, calls []*call) (fate, []*call, error) {
 		}
 	}
 	var again []*call
-	slot := 0
-	for _, c := range calls {
-		if c.change.script == nil {
-			continue
-		}
+	for slot, c := range slotted(calls) {
 		n, changed := gone[slot]
-		if c.change.script.gone = n; !changed {
+		if c.change.script != nil {
+			c.change.script.gone = n
+		}
+		if !changed {
 			again = append(again, c) // it has changed nothing: what it found is found again
 		}
-		slot++
 	}
 	return made, again, nil
-}
-
-// transaction is a message in the making.
-type transaction struct {
-	ctx    context.Context
-	marker string
-	cmds   []redis.Cmder
-}
-
-func newTransaction(ctx context.Context, marker string) *transaction {
-	t := &transaction{ctx: ctx, marker: marker, cmds: make([]redis.Cmder, 0, 8)}
-	t.add("MULTI")
-	return t
-}
-
-func (t *transaction) add(words ...any) { t.cmds = append(t.cmds, redis.NewCmd(t.ctx, words...)) }
-
-// addPuts adds what all plain puts need.
-func (t *transaction) addPuts(calls []*call) {
-	n, log := 0, ""
-	for _, c := range calls {
-		n += len(c.change.puts)
-		log = c.change.log
-	}
-	if n == 0 {
-		return
-	}
-	set := append(make([]any, 0, 1+4*n), "MSET")
-	tell := append(make([]any, 0, 6+2*n), "XADD", log, "MAXLEN", "~", logLength, "*")
-	for _, c := range calls {
-		for _, p := range c.change.puts {
-			set = append(set, p.key, p.data, p.mark, p.markText)
-			tell = append(tell, p.suffix, p.rev)
-		}
-	}
-	t.add(set...)
-	t.add(tell...)
-}
-
-// send sends the transaction and returns its answers. An error that isAnswer, or
-// offline, says that it was not made; redis.Nil, that the marker was touched.
-func (t *transaction) send(ctx context.Context, l *lane) ([]any, error) {
-	t.add("EXEC")
-	exec := t.cmds[len(t.cmds)-1].(*redis.Cmd)
-	t.add("WATCH", t.marker)
-	err := l.send(ctx, t.cmds...)
-	if exec.Err() == nil && (err == nil || exec.Val() != nil) {
-		if answers, ok := exec.Val().([]any); ok {
-			return answers, nil
-		}
-		return nil, first(err, errors.New("EXEC is not answered as a transaction"))
-	}
-	if err != nil && !isAnswer(exec.Err()) {
-		return nil, err
-	}
-	// Of commands that were refused when they were queued, the first tells why.
-	if redis.HasErrorPrefix(exec.Err(), "EXECABORT") {
-		for _, cmd := range t.cmds {
-			if cmd.Err() != nil {
-				return nil, cmd.Err()
-			}
-		}
-	}
-	return nil, exec.Err()
 }
 
 // Put implements driver.Store.
@@ -354,12 +324,17 @@ func (s *Store) Put(ctx context.Context, k driver.Key, data []byte) error {
 
 // newPuts makes puts of ops, none of which is a removal. They happen together.
 func (s *Store) newPuts(ops []driver.Op) *change {
-	c := &change{puts: make([]put, len(ops)), log: s.keys.log()}
+	c := &change{puts: make([]put, len(ops)), log: s.keys.log(), bytes: len(ops) * opBytes}
 	now := time.Now()
 	for i, op := range ops {
-		m := mark{rev: s.newRev(), at: now, digest: digest(op.Data)}
-		c.puts[i] = put{key: s.keys.value(op.Key), mark: s.keys.rev(op.Key), suffix: suffix(op.Key), rev: m.rev, markText: m.String(), data: op.Data}
+		c.puts[i] = s.newPut(op, now)
 		c.bytes += len(op.Data)
 	}
 	return c
+}
+
+func (s *Store) newPut(op driver.Op, now time.Time) put {
+	m := mark{rev: s.newRev(), at: now, digest: digest(op.Data)}
+	name := suffix(op.Key)
+	return put{key: s.keys.prefix + name, mark: s.keys.prefix + ":rev:" + name, suffix: name, rev: m.rev, markText: m.String(), data: op.Data}
 }

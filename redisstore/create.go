@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"errors"
-	"time"
 
 	"github.com/holdfast-go/holdfast/driver"
 )
@@ -16,7 +15,8 @@ import (
 //go:embed told.lua
 var toldSource string
 
-var toldProgram = newProgram(toldSource)
+// creation is what one call has MSETNX and told.lua do.
+type creation struct{ puts []put }
 
 // createsOnly tells whether all that a batch does is to make values where there
 // is none: for each op the condition that its key is absent, in the same order.
@@ -44,21 +44,31 @@ func (s *Store) create(ctx context.Context, conds []driver.Cond, ops []driver.Op
 	return err
 }
 
-// newCreation makes the two commands. The script goes whole each time: if the
-// server did not know it, the values would be made and not told of.
 func (s *Store) newCreation(ops []driver.Op) *change {
-	n, bytes, now := len(ops), 0, time.Now()
-	x := &script{program: toldProgram, full: true, args: make([]any, 1, 1+2*n)}
-	x.before = append(make([]any, 0, 1+4*n), "MSETNX")
-	for i, op := range ops {
-		m := mark{rev: s.newRev(), at: now, digest: digest(op.Data)}
-		name, text := suffix(op.Key), m.String()
-		key := s.keys.revOf(name)
-		x.before = append(x.before, s.keys.valueOf(name), op.Data, key, text)
-		x.args = append(x.args, name, m.rev)
-		if bytes += len(op.Data); i == n-1 { // the last: no other one has replaced its mark
-			x.keys, x.args[0] = []string{key}, text
-		}
+	c := s.newPuts(ops)
+	c.creation, c.puts = &creation{c.puts}, nil
+	return c
+}
+
+// append adds the two commands. The script goes whole each time: if the server
+// did not know it, the values would be made and not told of.
+func (x *creation) append(m message, marker, log string, slot int) message {
+	n := len(x.puts)
+	last := &x.puts[n-1] // no other one has replaced its mark
+	m = m.command(1 + 4*n).word("MSETNX").puts(x.puts)
+	m = m.command(8 + 2*n).word("EVAL").word(toldSource).number(3).word(marker).word(log).word(last.mark)
+	return m.number(slot).word(last.markText).news(x.puts)
+}
+
+// settle reads the script's answer to a call.
+func (x *creation) settle(c *call, answer any) {
+	switch v := answer.(type) {
+	case int64: // made
+	case []any:
+		c.err = driver.ErrConflict
+	case error:
+		c.err = explain(v)
+	default:
+		c.err = errGarbled
 	}
-	return &change{script: x, log: s.keys.log(), bytes: bytes}
 }

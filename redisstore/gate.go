@@ -31,13 +31,15 @@ type gate struct {
 const (
 	batchCalls = 256
 	batchBytes = 1 << 20
+	opBytes    = 256 // what each op and condition is taken for, beside its data
 )
 
-// call is what somebody waits for. It has one of command, change and alone.
+// call is what somebody waits for. It has one of look, command, change and alone.
 type call struct {
 	ctx   context.Context
 	until time.Time // the caller waits no longer
 
+	look    *look                                    // a question for one value
 	command redis.Cmder                              // a question, which may be put again
 	change  *change                                  // a change, which may not
 	alone   func(ctx context.Context, l *lane) error // has a lane to itself

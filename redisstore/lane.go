@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -23,6 +24,8 @@ type lane struct {
 	marker string // key; "" for a lane that reads
 	last   string // what the marker holds, as far as it is known; "" if it is not
 	count  uint64 // of what the marker held
+	full   bool   // the server does not know the script, and is sent all of it
+	out    message
 
 	mu    sync.Mutex
 	turn  uint64
@@ -33,6 +36,13 @@ type lane struct {
 
 func newLane(life context.Context, cfg config, marker string) *lane {
 	l := &lane{cfg: cfg, life: life, marker: marker}
+	l.renew()
+	return l
+}
+
+// renew makes a client, which has no connection yet.
+func (l *lane) renew() {
+	cfg := l.cfg
 	l.client = redis.NewClient(&redis.Options{
 		Network: cfg.network, Addr: cfg.address, Dialer: l.fetch, OnConnect: l.greet,
 		Username: cfg.username, Password: cfg.password, DB: cfg.db, Protocol: 2,
@@ -42,13 +52,14 @@ func newLane(life context.Context, cfg config, marker string) *lane {
 		PoolSize: 1, PipelinePoolSize: -1, ConnMaxIdleTime: -1, DisableIdentity: true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
-	return l
 }
 
 // wire is a connection that its lane knows of.
 type wire struct {
 	net.Conn
-	lane *lane
+	lane    *lane
+	greeted bool    // it may be used past the client; the turn's own
+	replies replies // past the client
 }
 
 // Close is called by the client when it gives the connection up, and by cut.
@@ -60,6 +71,12 @@ func (w *wire) Close() error {
 	w.lane.mu.Unlock()
 	return w.Conn.Close()
 }
+
+// wireBuffer holds the answers to most messages.
+const wireBuffer = 16 << 10
+
+// keptBuffer is how large a message may be whose memory is kept for the next.
+const keptBuffer = 64 << 10
 
 // offline is an error of connecting: nothing has been sent.
 type offline struct {
@@ -109,7 +126,7 @@ func (l *lane) dial(ctx context.Context) (*wire, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.dials++
-	return &wire{conn, l}, nil
+	return &wire{Conn: conn, lane: l, replies: replies{bufio.NewReaderSize(conn, wireBuffer)}}, nil
 }
 
 // fetch is how the client connects.
@@ -206,6 +223,59 @@ func (l *lane) send(ctx context.Context, cmds ...redis.Cmder) error {
 	return nil
 }
 
+// session returns a connection that the client has greeted, and has no use for
+// while this turn lasts.
+func (l *lane) session(ctx context.Context) (*wire, error) {
+	for {
+		if err := l.connect(ctx); err != nil {
+			return nil, err
+		}
+		l.mu.Lock()
+		w := l.used
+		l.mu.Unlock()
+		if w != nil && w.greeted {
+			return w, nil
+		}
+		err := l.client.Process(ctx, redis.NewCmd(ctx, "PING"))
+		l.mu.Lock()
+		w = l.used
+		l.mu.Unlock()
+		switch {
+		case w == nil && err == nil:
+			err = net.ErrClosed // cut
+			fallthrough
+		case w == nil, err != nil && !isAnswer(err):
+			return nil, err
+		}
+		w.greeted = true
+	}
+}
+
+// exchange sends a message past the client and has its answers read. An error is
+// one of the way, or what the server says to being greeted; the connection is
+// given up then, since nobody knows what else would come on it.
+func (l *lane) exchange(ctx context.Context, m message, read func(replies) error) error {
+	w, err := l.session(ctx)
+	if err != nil {
+		return err
+	}
+	until := time.Now().Add(l.cfg.timeout)
+	if deadline, limited := ctx.Deadline(); limited && deadline.Before(until) {
+		until = deadline
+	}
+	if err = w.SetDeadline(until); err == nil {
+		if _, err = w.Write(m); err == nil {
+			err = read(w.replies)
+		}
+	}
+	if err != nil {
+		w.Close()
+		l.client.Close()
+		l.renew()
+	}
+	return err
+}
+
 // isAnswer tells an error that the server has answered from one of the way to it.
 func isAnswer(err error) bool {
 	var answer redis.Error
@@ -225,5 +295,12 @@ func (l *lane) close() {
 	l.mu.Unlock()
 	if w != nil {
 		w.Conn.Close()
+	}
+}
+
+// keep keeps the memory of a message for the next one.
+func (l *lane) keep(m message) {
+	if cap(m) <= keptBuffer {
+		l.out = m[:0]
 	}
 }

@@ -19,7 +19,15 @@ var (
 )
 
 // suffix is the key of a value without the prefix.
-func suffix(k driver.Key) string { return escape.Replace(k.Entity) + ":" + k.ID }
+func suffix(k driver.Key) string { return escaped(k.Entity) + ":" + k.ID }
+
+// escaped spares the names of most entities the search.
+func escaped(entity string) string {
+	if strings.IndexByte(entity, ':') < 0 && strings.IndexByte(entity, '%') < 0 {
+		return entity
+	}
+	return escape.Replace(entity)
+}
 
 func (n naming) value(k driver.Key) string    { return n.valueOf(suffix(k)) }
 func (n naming) rev(k driver.Key) string      { return n.revOf(suffix(k)) }

@@ -88,30 +88,12 @@ func because(over, last error) error {
 
 // inquire puts questions, again if no answer comes: they change nothing.
 func (l *lane) inquire(p *patience, calls []*call) {
-	var last error
-	if c := calls[0]; len(calls) == 1 {
-		// Nearly all questions are answered at once.
-		last = l.send(p.ctx, c.command)
-		if err := c.command.Err(); last == nil && (err == nil || err == redis.Nil) {
-			return
-		}
-	}
+	// Nearly all are answered at once.
+	last := l.ask(p.ctx, calls)
 	for {
-		if over := p.over(); over != nil {
-			for _, c := range calls {
-				c.err = because(over, last)
-			}
-			return
-		}
-		cmds := make([]redis.Cmder, len(calls))
-		for i, c := range calls {
-			cmds[i] = c.command
-			c.command.SetErr(nil)
-		}
-		last = l.send(p.ctx, cmds...)
 		var again []*call
 		for _, c := range calls {
-			switch err := c.command.Err(); {
+			switch err := c.answer(); {
 			case last != nil && (err == nil || !isAnswer(err)), passing(err):
 				last = first(last, err)
 				again = append(again, c)
@@ -123,6 +105,13 @@ func (l *lane) inquire(p *patience, calls []*call) {
 			return
 		}
 		p.wait()
+		if over := p.over(); over != nil {
+			for _, c := range calls {
+				c.err = because(over, last)
+			}
+			return
+		}
+		last = l.ask(p.ctx, calls)
 	}
 }
 

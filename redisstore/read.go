@@ -9,24 +9,84 @@ import (
 	"github.com/holdfast-go/holdfast/driver"
 )
 
+// look asks for a value and its mark, in one command so that both are of one
+// moment.
+type look struct {
+	key, mark  string // keys
+	data, text []byte // what is under them; nil where it is no string
+	refused    error
+}
+
+// answer is the error that the server has answered to a question.
+func (c *call) answer() error {
+	if c.look != nil {
+		return c.look.refused
+	}
+	return c.command.Err()
+}
+
+// ask puts questions. It returns an error if an answer is missing; what the
+// server answers is in the calls.
+func (l *lane) ask(ctx context.Context, calls []*call) error {
+	if c := calls[0]; len(calls) == 1 && c.look != nil {
+		return l.look(ctx, calls)
+	}
+	var looks []*call
+	var cmds []redis.Cmder
+	for _, c := range calls {
+		if c.look != nil {
+			looks = append(looks, c)
+			continue
+		}
+		c.command.SetErr(nil)
+		cmds = append(cmds, c.command)
+	}
+	var err error
+	if len(looks) > 0 {
+		err = l.look(ctx, looks)
+	}
+	if err == nil && len(cmds) > 0 {
+		err = l.send(ctx, cmds...)
+	}
+	return err
+}
+
+func (l *lane) look(ctx context.Context, calls []*call) error {
+	m := l.out[:0]
+	for _, c := range calls {
+		m = m.command(3).word("MGET").word(c.look.key).word(c.look.mark)
+	}
+	l.keep(m)
+	return l.exchange(ctx, m, func(r replies) error {
+		for _, c := range calls {
+			x := c.look
+			x.refused = nil
+			var err error
+			if x.data, x.text, err = r.pair(); isAnswer(err) {
+				x.refused = err
+			} else if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // Get implements driver.Store.
 func (s *Store) Get(ctx context.Context, k driver.Key) (driver.Record, error) {
 	if err := first(ctx.Err(), driver.ValidateKey(k)); err != nil {
 		return driver.Record{}, err
 	}
-	key := s.keys.value(k)
+	x := look{key: s.keys.value(k), mark: s.keys.rev(k)}
 	for {
-		// One command, so that value and mark are of one moment.
-		cmd := redis.NewSliceCmd(ctx, "MGET", key, s.keys.rev(k))
-		if err := s.reads.command(ctx, cmd); err != nil {
+		if err := s.reads.do(&call{ctx: ctx, look: &x}); err != nil {
 			return driver.Record{}, err
 		}
-		data, text := strings2(cmd.Val())
-		if data != nil {
-			return record(k, key, []byte(*data), text)
+		if x.data != nil {
+			return record(k, x.key, x.data, string(x.text))
 		}
 		// MGET says the same of what is absent and of what is no string.
-		kind := redis.NewStatusCmd(ctx, "TYPE", key)
+		kind := redis.NewStatusCmd(ctx, "TYPE", x.key)
 		if err := s.reads.command(ctx, kind); err != nil {
 			return driver.Record{}, err
 		}
@@ -35,7 +95,7 @@ func (s *Store) Get(ctx context.Context, k driver.Key) (driver.Record, error) {
 			return driver.Record{}, driver.ErrNotFound
 		case "string": // made between the two commands
 		default:
-			return driver.Record{}, wrongType(key, kind.Val())
+			return driver.Record{}, wrongType(x.key, kind.Val())
 		}
 	}
 }

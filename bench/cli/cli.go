@@ -12,12 +12,14 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"syscall"
 	"time"
 
 	"github.com/holdfast-go/holdfast/bench/place"
 	"github.com/holdfast-go/holdfast/bench/report"
 	"github.com/holdfast-go/holdfast/bench/row"
+	"github.com/holdfast-go/holdfast/bench/servers"
 	"github.com/holdfast-go/holdfast/bench/suite"
 	"github.com/holdfast-go/holdfast/bench/work"
 )
@@ -30,7 +32,7 @@ type flags struct {
 	seed                           uint64
 	only                           string
 	dirs                           []string
-	loop, quick, readme            bool
+	loop, quick, readme, servers   bool
 	json, from, chart              string
 }
 
@@ -42,6 +44,7 @@ back. Progress goes to stderr.
   go run ./bench --dir /srv/bot --loop --json r.json where you will use it, and on an ext4 with a journal
   go run ./bench --only 'write-64/(Holdfast|Pebble)' some of it
   go run ./bench --from r.json --readme --chart s.svg text and picture of stored results
+  go run ./bench --servers --json s.json             Redis, PostgreSQL, MongoDB beside their bare clients
 
 `
 
@@ -71,8 +74,20 @@ func parse(args []string, stderr io.Writer) (*flags, error) {
 	set.StringVar(&f.from, "from", "", "measure nothing: take the results of this JSON `file`")
 	set.StringVar(&f.chart, "chart", "", "draw the results into this SVG `file`")
 	set.BoolVar(&f.readme, "readme", false, "print the section on speed of a README instead of the table")
+	set.BoolVar(&f.servers, "servers", false, "measure nothing but the backends on servers beside the bare clients")
 	if err := set.Parse(args); err != nil {
 		return nil, err
+	}
+	if f.servers {
+		var err error
+		set.Visit(func(given *flag.Flag) {
+			if !slices.Contains([]string{"servers", "json", "quick"}, given.Name) {
+				err = fmt.Errorf("--servers goes with --json and --quick, not with --%s", given.Name)
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
 	if f.quick {
 		f.rounds, f.seconds, f.keys, f.entities, f.growth, f.replay = 1, 0.04, 256, 300, 300, 1<<20
@@ -107,9 +122,13 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	results, err := f.results(ctx, stderr)
-	if results != nil {
-		err = errors.Join(err, f.output(stdout, results))
+	if f.servers {
+		err = f.beside(ctx, stdout, stderr)
+	} else {
+		var results *suite.Results
+		if results, err = f.results(ctx, stderr); results != nil {
+			err = errors.Join(err, f.output(stdout, results))
+		}
 	}
 	if err == nil {
 		err = ctx.Err()
@@ -119,6 +138,33 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	return 0
+}
+
+// The calls of each work on the fastest of the servers.
+const (
+	serverCalls = 5_000
+	quickCalls  = 64
+)
+
+// beside measures the servers.
+func (f *flags) beside(ctx context.Context, stdout, stderr io.Writer) error {
+	calls := serverCalls
+	if f.quick {
+		calls = quickCalls
+	}
+	r, err := servers.Run(ctx, calls, stderr)
+	if f.json != "" {
+		err = errors.Join(err, writeJSON(f.json, r))
+	}
+	return errors.Join(err, r.Table(stdout))
+}
+
+func writeJSON(name string, results any) error {
+	data, err := json.MarshalIndent(results, "", " ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(name, append(data, '\n'), 0o644)
 }
 
 // results are read from a file, or measured.
@@ -195,10 +241,7 @@ func (f *flags) imageSize() int64 {
 func (f *flags) output(stdout io.Writer, r *suite.Results) error {
 	var err error
 	if f.json != "" && f.from == "" {
-		data, marshal := json.MarshalIndent(r, "", " ")
-		if err = marshal; err == nil {
-			err = os.WriteFile(f.json, append(data, '\n'), 0o644)
-		}
+		err = writeJSON(f.json, r)
 	}
 	if f.chart != "" {
 		err = errors.Join(err, writeFile(f.chart, func(w io.Writer) error { return report.Chart(w, r) }))

@@ -60,7 +60,7 @@ func (a *app) change(cmd *cobra.Command, f func(context.Context, *holdfast.Store
 // tellFindings tells what recovery found when the store was opened.
 func (a *app) tellFindings(s *holdfast.Store) {
 	for _, finding := range s.Report().Findings {
-		a.note("recovery: " + findingLine(finding, true))
+		a.note(noticeLine(finding))
 	}
 }
 

@@ -65,6 +65,14 @@ func (d *desk) run(ctx context.Context, strategy live.Strategy) error {
 			err = closing
 		}
 	}
+	// One that was cut off may find the store again only now, and another's state
+	// in it.
+	if held := d.standby.held(ctx); held != nil {
+		if err == nil || errors.Is(held, holdfast.ErrFenced) {
+			err = held
+		}
+		return d.first(err)
+	}
 	if summary := d.summarise(ctx); err == nil {
 		err = summary
 	}

@@ -11,7 +11,19 @@ import (
 // findingLine tells a finding in one line: which value or file, what is wrong,
 // and what was done or, if done is not set, what opening would do.
 func findingLine(f holdfast.Finding, done bool) string {
+	if f.Problem == driver.ProblemServer {
+		return findingName(f) + ": " + problemText(f) // nothing can be done about it from here
+	}
 	return findingName(f) + ": " + problemText(f) + ": " + actionText(f, done)
+}
+
+// noticeLine tells what was found when the store was opened. What a server does
+// not promise is no recovery.
+func noticeLine(f holdfast.Finding) string {
+	if f.Problem == driver.ProblemServer {
+		return findingLine(f, true)
+	}
+	return "recovery: " + findingLine(f, true)
 }
 
 func findingName(f holdfast.Finding) string {

@@ -31,6 +31,8 @@ such as redis: or postgres:. One trades; the others stand by, say for whom, and
 take over where it was within --lease-ttl of its death. One that was stopped or
 cut off, and comes back after that, is fenced: nothing it writes is accepted any
 more, and it ends with status 1. Each strategy and symbol has its own lease.
+file: is refused, since its lock admits one process anyway; so is a MongoDB
+without transactions, which cannot fence.
 
 A line is printed for each trade when it is closed, after it is stored; the
 last one may be printed again after a crash. With --json each event is an

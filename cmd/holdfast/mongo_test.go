@@ -47,6 +47,20 @@ func TestMongo(t *testing.T) {
 	}
 }
 
+// What cannot be fenced is refused, before anything is written.
+func TestMongoCannotFence(t *testing.T) {
+	f := testserver.StartFerret(t, testserver.FerretOptions{})
+	store := "--store=" + f.URL("bot", "")
+	r := invoke(t, "", append([]string{store}, liveLease("demo:?candles=10")...)...)
+	// FerretDB does not promise what MongoDB does, and that is said first.
+	_, r.err, _ = strings.Cut(r.err, "\n")
+	r.fails(t, exitFailed, `--lease: the store "mongodb" cannot refuse the writes of a process that was taken over`, "batch: key",
+		"redis:", "postgres:", "replica set", "leave --lease out")
+	if r := invoke(t, "", store, "ls", "--json"); r.code != exitOK || r.out != "" {
+		t.Errorf("it has left something: %+v", r)
+	}
+}
+
 func lastLine(r result) string {
 	lines := strings.Split(strings.TrimSpace(r.out), "\n")
 	return lines[len(lines)-1]

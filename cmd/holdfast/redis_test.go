@@ -49,7 +49,8 @@ func TestRedis(t *testing.T) {
 func TestWeakRedis(t *testing.T) {
 	r := testserver.StartRedis(t, "--appendfsync", "everysec")
 	got := invoke(t, "1", "--store="+r.URL(""), "put", "e", "a")
-	if got.code != exitOK || !strings.Contains(got.err, "appendfsync always") || strings.Count(got.err, "\n") != 1 {
+	if got.code != exitOK || !strings.Contains(got.err, "appendfsync always") || strings.Count(got.err, "\n") != 1 ||
+		strings.Contains(got.err, "recovery") || strings.Contains(got.err, "nothing was done") {
 		t.Errorf("exit status %d, stderr %q", got.code, got.err)
 	}
 	invoke(t, "1", "--store="+r.URL("durability=require"), "put", "e", "a").fails(t, exitFailed, "durability=require", "everysec")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast"
+	"github.com/holdfast-go/holdfast/driver"
 	"github.com/holdfast-go/holdfast/lease"
 	"github.com/holdfast-go/holdfast/trade"
 )
@@ -38,11 +39,17 @@ type standby struct {
 	watch sync.WaitGroup // what calls it
 }
 
-// newStandby refuses a store that no second process can open.
+// newStandby refuses a store on which no lease could hold: one that cannot tell
+// the writes of a process that was overtaken from those of its successor, and
+// one that no second process can open.
 func newStandby(d *desk) (*standby, error) {
-	if p := d.store.Properties(); !p.Shared {
+	switch p := d.store.Properties(); {
+	case p.Batch != driver.BatchAny:
+		return nil, advise(fmt.Errorf("live: --lease: the store %q cannot refuse the writes of a process that was taken over: it checks no condition on another value (batch: %s)", p.Backend, p.Batch),
+			"use redis:, postgres: or a replica set of MongoDB; or leave --lease out, and see to it that one process alone runs")
+	case !p.Shared:
 		return nil, advise(fmt.Errorf("live: --lease: the store %q is for one process at a time, so that no other can stand by", p.Backend),
-			"leave --lease out, or use a store that several processes share")
+			"leave --lease out, or use a store that several processes share, such as redis: or postgres:")
 	}
 	return &standby{d: d, leases: map[string]*lease.Lease{}, lost: func(error) {}}, nil
 }
@@ -77,6 +84,19 @@ func (s *standby) guard(ctx context.Context) context.Context {
 		})
 	}
 	return ctx
+}
+
+// held tells whether all leases are held; a run without any is its own master.
+func (s *standby) held(ctx context.Context) error {
+	if s == nil {
+		return nil
+	}
+	for _, l := range s.leases {
+		if err := l.Check(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // release gives up what is still held. An error that ended the run comes first.
