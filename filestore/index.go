@@ -125,13 +125,15 @@ func (x *index) add(k driver.Key, dir func() string) *entry {
 }
 
 // load is add for a key that has no entry, of an entity that is there. It is for
-// one goroutine that fills the index before anybody else has it.
+// one goroutine at a time; a follower's goes on while others read.
 func (x *index) load(ent *entity, id []byte) *entry {
 	e := x.slab.entry()
 	e.ent, e.id = ent, x.slab.text(id)
 	x.table.mu.Lock()
 	defer x.table.mu.Unlock()
+	ent.mu.Lock()
 	ent.entries = append(ent.entries, e)
+	ent.mu.Unlock()
 	x.table.add(e)
 	return e
 }
