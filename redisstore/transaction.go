@@ -186,10 +186,7 @@ func (t *transaction) send(ctx context.Context, l *lane) ([]any, error) {
 		return answer, nil // whatever comes of WATCH
 	case error:
 		// Of commands that were refused when they were queued, the first tells why.
-		if errors.As(refused, new(*torn)) {
-			return nil, refused
-		}
-		if redis.HasErrorPrefix(answer, "EXECABORT") {
+		if redis.HasErrorPrefix(answer, "EXECABORT") || errors.As(refused, new(*torn)) {
 			return nil, first(refused, answer)
 		}
 		return nil, answer
