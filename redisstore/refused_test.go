@@ -59,6 +59,17 @@ func TestTooFewAnswers(t *testing.T) {
 	}
 }
 
+// So is a check that is answered with fewer values than it asks for.
+func TestTooFewValues(t *testing.T) {
+	p := startProxy(t, testserver.StartRedis(t))
+	s := open(t, p.url())
+	must(t, s.Put(t.Context(), btc, []byte(`1`)))
+	p.answers("*1\r\n$1\r\n1\r\n", func(m []byte) bool { return bytes.Contains(bytes.ToUpper(m), []byte("MGET")) })
+	if report, err := s.Check(t.Context(), nil); err == nil {
+		t.Errorf("it has found %+v", report)
+	}
+}
+
 // What nobody has asked for answers no later question.
 func TestAnswerTooMany(t *testing.T) {
 	r := testserver.StartRedis(t)
