@@ -21,7 +21,7 @@ func TestServerThatWasReplaced(t *testing.T) {
 	s := open(t, p.url())
 	must(t, s.Put(t.Context(), btc, []byte(`0`)))
 	host, port, _ := strings.Cut(now.Addr, ":")
-	must(t, client(t, old).SlaveOf(t.Context(), host, port).Err())
+	must(t, client(t, old).Do(t.Context(), "REPLICAOF", host, port).Err())
 	p.leadTo(now)
 	if err := s.Put(t.Context(), btc, []byte(`1`)); !errors.Is(err, driver.ErrReadOnly) {
 		t.Errorf("Put to a replica: %v", err)
