@@ -38,6 +38,7 @@ type fakeSet struct {
 	events  []fakeEvent
 	cursors map[int64]*fakeCursor
 	lose    map[string]int // command → answers to be lost
+	stop    int            // documents that an insertion makes before it is interrupted; 0: all
 	repeats int            // numbered writes and commits that were answered again
 }
 

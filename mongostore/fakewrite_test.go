@@ -218,6 +218,9 @@ func (f *fakeSet) create(tx *fakeTx, at spot, d bson.Raw, operation string) erro
 func (f *fakeSet) insert(c *command, tx *fakeTx) (bson.D, error) {
 	n, writeErrors := 0, bson.A{}
 	for i, d := range c.list {
+		if f.stop > 0 && i == f.stop {
+			return nil, &fakeError{11601, "", "operation was interrupted"} // what was made stays
+		}
 		at := spot{c.ns(), d.Lookup("entityId").StringValue()}
 		f.await(tx, at)
 		operation := "insert"

@@ -88,11 +88,18 @@ func (s *Store) insert(ctx context.Context, entity string, some []loading) {
 			return
 		}
 		some = open // they have been made, and may yet be rolled back
-	case refused(err):
+	case refused(err) && !brokenOff(some, err):
 		failLoading(some, s.fault(err))
 		return
 	}
 	s.settleLoad(ctx, entity, some, err)
+}
+
+// brokenOff tells whether the server may have made some of several documents
+// before it refused to go on: it was interrupted, say, by an operator or its end.
+// What it does not let us do at all it has not begun.
+func brokenOff(some []loading, err error) bool {
+	return len(some) > 1 && errors.As(err, new(mongo.CommandError)) && !hasCode(err, codeUnauthorized, codeInvalidNamespace)
 }
 
 // tellRefused tells those whose insertion the server has refused, and returns the
@@ -118,7 +125,8 @@ func (s *Store) tellRefused(some []loading, bulk mongo.BulkWriteException) []loa
 }
 
 // settleLoad finds out which of those have been made whose answer was lost: the
-// token tells. Of what is not there it is not known whether it will yet be.
+// token tells. Of what is not there it is not known whether it will yet be, unless
+// the server has answered that it goes no further.
 func (s *Store) settleLoad(ctx context.Context, entity string, some []loading, lost error) {
 	op, cancel := s.settlingTime(ctx)
 	defer cancel()
@@ -136,7 +144,9 @@ func (s *Store) settleLoad(ctx context.Context, entity string, some []loading, l
 			made = append(made, l)
 			continue
 		}
-		*l.err = s.unknown("the answer was lost, and the value is not there now", lost)
+		if *l.err = s.fault(lost); !refused(lost) {
+			*l.err = s.unknown("the answer was lost, and the value is not there now", lost)
+		}
 	}
 	if len(made) > 0 {
 		// What is there may not be in the journal yet: this waits for it.

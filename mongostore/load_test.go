@@ -71,3 +71,21 @@ func TestLostScan(t *testing.T) {
 		}
 	}
 }
+
+// An insertion that the server breaks off has made some of its documents.
+func TestInterruptedLoad(t *testing.T) {
+	f := newFakeSet(t)
+	s := open(t, f.host().place(t).url)
+	must(t, s.Init(t.Context(), signals))
+	f.mu.Lock()
+	f.stop = 2
+	f.mu.Unlock()
+	for i, err := range s.(driver.Loader).Load(t.Context(), loadable(5)) {
+		if made := i < 2; made != (err == nil) || errors.Is(err, driver.ErrUnknown) || errors.Is(err, driver.ErrConflict) {
+			t.Errorf("%d: %v", i, err)
+		}
+		if has, err := s.Has(t.Context(), loadable(5)[i].Key); has != (i < 2) || err != nil {
+			t.Errorf("%d: %v, %v", i, has, err)
+		}
+	}
+}

@@ -54,6 +54,9 @@ func (s *Store) checkSome(ctx context.Context, keys []string, r *driver.Report, 
 	if err := s.reads.command(ctx, cmd); err != nil {
 		return err
 	}
+	if len(cmd.Val()) != 2*len(known) {
+		return errTooFew
+	}
 	for i, k := range known {
 		found, there, err := s.checkOne(ctx, k, cmd.Val()[2*i:2*i+2])
 		if err != nil {

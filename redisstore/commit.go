@@ -116,7 +116,8 @@ func (l *lane) commit(p *patience, calls []*call) {
 			return
 		}
 		if last = l.prime(p); last != nil {
-			if errors.As(last, new(*weakError)) || isAnswer(last) && !passing(last) {
+			// redis.Nil: a look of this lane has come late, and touched the marker.
+			if errors.As(last, new(*weakError)) || isAnswer(last) && !passing(last) && last != redis.Nil {
 				fail(calls, explain(last))
 				return
 			}
@@ -190,7 +191,7 @@ func (l *lane) transact(p *patience, calls []*call) (fate, []*call, error) {
 		return notMade, calls, err
 	case errors.As(err, new(*weakError)):
 		return refused, calls, err
-	case !isAnswer(err):
+	case !isAnswer(err), errors.As(err, new(*torn)):
 		return lost, calls, err
 	case passing(err):
 		return notMade, calls, err

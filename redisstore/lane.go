@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -267,6 +268,9 @@ func (l *lane) exchange(ctx context.Context, m message, read func(replies) error
 		if _, err = w.Write(m); err == nil {
 			err = read(w.replies)
 		}
+	}
+	if err == nil && w.replies.Buffered() > 0 {
+		err = fmt.Errorf("%w: more than was asked for", errGarbled)
 	}
 	if err != nil {
 		w.Close()

@@ -16,16 +16,18 @@ const (
 	dropIt             // the server never sees it; the connection breaks
 	dropAnswer         // the server answers; the connection breaks before the answer is through
 	holdIt             // the connection breaks; the server sees the message when the test releases it
+	sayIt              // the server never sees it; the proxy answers in its place, and the connection breaks
 )
 
 // proxy stands between a store and its server, and breaks what a test tells it.
 type proxy struct {
-	t      *testing.T
-	server string
-	l      net.Listener
-	wg     sync.WaitGroup
+	t  *testing.T
+	l  net.Listener
+	wg sync.WaitGroup
 
 	mu      sync.Mutex
+	server  string                       // of connections to come
+	says    string                       // with sayIt
 	judge   func(message []byte) verdict // nil: all pass
 	closed  bool                         // to new connections
 	conns   map[net.Conn]struct{}
@@ -38,7 +40,7 @@ func startProxy(t *testing.T, r *testserver.Redis) *proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
-	p := &proxy{t: t, server: r.Addr, l: l, conns: map[net.Conn]struct{}{}, release: make(chan struct{}),
+	p := &proxy{t: t, l: l, server: r.Addr, conns: map[net.Conn]struct{}{}, release: make(chan struct{}),
 		went: make(chan struct{}), broken: make(chan struct{}, 100)}
 	p.wg.Go(func() {
 		for {
@@ -91,6 +93,28 @@ func (p *proxy) refuse(closed bool) {
 	p.closed = closed
 }
 
+// leadTo has new connections lead to another server.
+func (p *proxy) leadTo(r *testserver.Redis) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.server = r.Addr
+}
+
+// answers sets what the server is taken to have said to the first message that
+// has all the words.
+func (p *proxy) answers(text string, has func(message []byte) bool) {
+	p.breaks(sayIt, has)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.says = text
+}
+
+func (p *proxy) dial() (net.Conn, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return net.Dial("tcp", p.server)
+}
+
 func (p *proxy) verdict(message []byte) verdict {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -116,7 +140,7 @@ type line struct {
 
 func (p *proxy) serve(client net.Conn) {
 	defer client.Close()
-	server, err := net.Dial("tcp", p.server)
+	server, err := p.dial()
 	if err != nil || !p.keep(client) || !p.keep(server) {
 		return
 	}
@@ -145,6 +169,12 @@ func (p *proxy) breakLine(l *line, v verdict, message []byte) {
 		close(l.drop)
 		l.server.Write(message)
 		<-l.answered
+		p.broken <- struct{}{}
+	case sayIt:
+		p.mu.Lock()
+		text := p.says
+		p.mu.Unlock()
+		l.client.Write([]byte(text))
 		p.broken <- struct{}{}
 	case holdIt:
 		close(l.drop)

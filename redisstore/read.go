@@ -57,7 +57,7 @@ func (l *lane) look(ctx context.Context, calls []*call) error {
 		m = m.command(3).word("MGET").word(c.look.key).word(c.look.mark)
 	}
 	l.keep(m)
-	return l.exchange(ctx, m, func(r replies) error {
+	err := l.exchange(ctx, m, func(r replies) error {
 		for _, c := range calls {
 			x := c.look
 			x.refused = nil
@@ -70,6 +70,13 @@ func (l *lane) look(ctx context.Context, calls []*call) error {
 		}
 		return nil
 	})
+	if !isAnswer(err) {
+		return err
+	}
+	for _, c := range calls { // to being greeted
+		c.look.refused = err
+	}
+	return nil
 }
 
 // Get implements driver.Store.

@@ -18,6 +18,8 @@ const (
 	scanBytes  = 4 << 20
 )
 
+var errTooFew = errors.New("MGET is not answered with what it was asked for")
+
 // Scan implements driver.Scanner: of the ids of one moment what is there when
 // they are reached.
 func (s *Store) Scan(ctx context.Context, entity string) iter.Seq2[driver.Record, error] {
@@ -54,7 +56,7 @@ func (s *Store) scanSome(ctx context.Context, entity string, ids []string, yield
 	err := s.reads.command(ctx, cmd)
 	answer := cmd.Val()
 	if err == nil && len(answer) != 2*len(ids) {
-		err = errors.New("MGET is not answered with what it was asked for")
+		err = errTooFew
 	}
 	if err != nil {
 		yield(driver.Record{}, err)

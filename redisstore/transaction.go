@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -127,24 +128,41 @@ func slotted(calls []*call) (all []*call) {
 	return all
 }
 
-// send sends the transaction and returns its answers. An error that isAnswer, or
-// offline, says that it was not made; redis.Nil, that the marker was touched.
+// torn is why MULTI was refused: then what follows it is no transaction, and
+// each command may have been carried out by itself.
+type torn struct{ error }
+
+func (e *torn) Unwrap() error { return e.error }
+
+// readQueued reads the answers before that to EXEC, and tells which command was
+// refused first.
+func (t *transaction) readQueued(r replies) (refused, err error) {
+	for i := range t.queued {
+		answer, err := r.next()
+		if err != nil {
+			return nil, err
+		}
+		if err, is := answer.(answerError); is && refused == nil {
+			if refused = err; i == 0 {
+				refused = &torn{err}
+			}
+		}
+	}
+	return refused, nil
+}
+
+// send sends the transaction and returns its answers. An error that isAnswer and
+// is not torn, or offline, says that it was not made; redis.Nil, that the marker
+// was touched.
 func (t *transaction) send(ctx context.Context, l *lane) ([]any, error) {
 	t.m = t.m.all("EXEC").all("WATCH", t.marker)
 	l.keep(t.m)
 	var refused error // when it was queued
 	var exec any
-	err := l.exchange(ctx, t.m, func(r replies) error {
-		for range t.queued {
-			answer, err := r.next()
-			if err != nil {
-				return err
-			}
-			if err, is := answer.(answerError); is && refused == nil {
-				refused = err
-			}
+	err := l.exchange(ctx, t.m, func(r replies) (err error) {
+		if refused, err = t.readQueued(r); err != nil {
+			return err
 		}
-		var err error
 		if exec, err = r.next(); err != nil {
 			return err
 		}
@@ -155,14 +173,20 @@ func (t *transaction) send(ctx context.Context, l *lane) ([]any, error) {
 		if answer, is := watch.(answerError); is && err == nil {
 			return answer // the connection is made anew: on this one nothing would be watched
 		}
+		if redis.HasErrorPrefix(refused, "READONLY") {
+			return refused // so that it leads to the master, if that has the name by now
+		}
 		return err
 	})
 	switch answer := exec.(type) {
 	case []any:
+		if len(answer) != t.queued-1 {
+			return nil, fmt.Errorf("%w: %d of %d in a transaction", errGarbled, len(answer), t.queued-1)
+		}
 		return answer, nil // whatever comes of WATCH
 	case error:
 		// Of commands that were refused when they were queued, the first tells why.
-		if redis.HasErrorPrefix(answer, "EXECABORT") {
+		if redis.HasErrorPrefix(answer, "EXECABORT") || errors.As(refused, new(*torn)) {
 			return nil, first(refused, answer)
 		}
 		return nil, answer
