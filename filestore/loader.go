@@ -157,16 +157,16 @@ func (l *loader) snapEntry(x *snapEntry, whole bool) error {
 	}
 	l.newest = max(l.newest, x.mod)
 	x.snap.live -= e.footprint(e.base)
+	base := l.j.index.slab.base()
+	*base = x.version()
+	e.base = base
 	if whole && l.j.cache.room(len(x.data)) {
-		both := &struct{ base, full version }{x.version(), x.version()} // one allocation in place of two
-		both.full.data = append(make([]byte, 0, len(x.data)), x.data...)
-		e.base = &both.base
-		e.cur.Store(&both.full)
+		full := *base
+		full.data = append(make([]byte, 0, len(x.data)), x.data...)
+		e.cur.Store(&full)
 		l.j.cache.add(e, len(x.data))
 	} else {
-		base := x.version()
-		e.base = &base
-		e.cur.Store(&base)
+		e.cur.Store(base)
 	}
 	x.snap.live += e.footprint(e.base)
 	e.file = x.file
