@@ -439,3 +439,38 @@ func TestFollowerOfManyReaders(t *testing.T) {
 	done.Store(true)
 	wg.Wait()
 }
+
+// One reader lists while another brings the index up to date, and meets ids that
+// are new to it.
+func TestFollowerListsBesideNewIDs(t *testing.T) {
+	t.Parallel()
+	dir := ramDir(t)
+	s := journal(t, dir, nil)
+	put(t, s, btc, `1`)
+	f := follower(t, dir, filestore.Options{})
+	var done atomic.Bool
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for least := 0; !done.Load(); {
+				n := 0
+				for _, err := range f.IDs(t.Context(), btc.Entity) {
+					if err != nil {
+						t.Errorf("IDs: %v", err)
+						return
+					}
+					n++
+				}
+				if n < least {
+					t.Errorf("%d ids after %d", n, least)
+				}
+				least = n
+			}
+		})
+	}
+	for i := range 500 {
+		put(t, s, driver.Key{Entity: btc.Entity, ID: fmt.Sprintf("N%d", i)}, `1`)
+	}
+	done.Store(true)
+	wg.Wait()
+}
