@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -473,4 +474,26 @@ func TestFollowerListsBesideNewIDs(t *testing.T) {
 	}
 	done.Store(true)
 	wg.Wait()
+}
+
+// An edit by hand that a follower has found is not shown in the place of what the
+// owner acknowledges while the follower still looks for files that have gone.
+func TestFollowerAdoptsNothingOverAPut(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := journal(t, dir, nil)
+	put(t, s, btc, `1`)
+	put(t, s, eth, `1`)
+	must(t, s.Flush(t.Context()))
+	filestore.Still(s)
+	write(t, dir, btcFile, `"by hand"`)
+	must(t, os.Remove(filepath.Join(dir, "signal/strategy-a/ETHUSDT.json")))
+	fsys := hooked(osFS(t, dir))
+	fsys.hooks["Lstat signal/strategy-a/ETHUSDT.json"] = func() { put(t, s, btc, `2`) }
+	f := follower(t, dir, filestore.Options{FS: fsys})
+	if len(fsys.hooks) > 0 {
+		t.Fatal("the missing file was not looked for")
+	}
+	wantValue(t, f, btc, `2`)
+	wantValue(t, f, eth, `1`)
 }
