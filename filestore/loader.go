@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/holdfast-go/holdfast/driver"
 	"github.com/holdfast-go/holdfast/journal"
@@ -360,7 +361,8 @@ func (s *Store) snapshots() ([]uint64, error) {
 	return numbers, nil
 }
 
-// plain tells of a name that is its own file name everywhere but on Windows.
+// plain tells of a name that is its own file name everywhere but on Windows, and
+// has no second form that may come from there.
 func plain[T string | []byte](name T) bool {
 	for i := range len(name) {
 		switch c := name[i]; {
@@ -369,7 +371,8 @@ func plain[T string | []byte](name T) bool {
 			return false
 		}
 	}
-	return 0 < len(name) && len(name) <= maxElement-len(suffix)
+	device := len(name) <= maxDevice && isDevice(strings.ToLower(string(name)))
+	return 0 < len(name) && len(name) <= maxElement-len(suffix) && !device
 }
 
 // openSnapshotFile opens a snapshot. With errSnapshotHead it is open all the
