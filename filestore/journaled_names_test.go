@@ -1,6 +1,7 @@
 package filestore_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -54,5 +55,23 @@ func TestJournalDeviceTwins(t *testing.T) {
 	wantValue(t, s, con, `1`)
 	if _, err := os.Stat(filepath.Join(dir, conFile)); !os.IsNotExist(err) {
 		t.Errorf("the second file is still there: %v", err)
+	}
+}
+
+// A mark may say that its file lay where nothing lies now, or nothing can: the
+// quarantine may have come from elsewhere. The good value is where it is.
+func TestJournalMarkOfAnotherPlace(t *testing.T) {
+	for _, place := range []string{"", "gone/BTCUSDT.json", "/gone/BTCUSDT.json", "../gone/BTCUSDT.json", btcFile + "/BTCUSDT.json"} {
+		dir := t.TempDir()
+		s := journal(t, dir, nil)
+		put(t, s, btc, `1`)
+		closeStore(t, s)
+		write(t, dir, ".holdfast/quarantine/x/why.json", fmt.Sprintf(
+			`{"version":1,"entity":%q,"id":%q,"path":%q,"found":"2024-01-01T00:00:00Z"}`, btc.Entity, btc.ID, place))
+		s = journal(t, dir, nil)
+		wantFindings(t, s, "quarantined/resolved signal/strategy-a BTCUSDT")
+		wantValue(t, s, btc, `1`)
+		closeStore(t, s)
+		wantFindings(t, journal(t, dir, nil))
 	}
 }
