@@ -231,6 +231,9 @@ func (s *Store) follow(ctx context.Context, verify bool, refuse func(*driver.Dam
 	w.r.refresh = func() error { return w.catchUp((*journal.Reader).Read) }
 	err = w.r.compare(ctx, files)
 	if err == nil {
+		err = w.adopt()
+	}
+	if err == nil {
 		err = w.miss()
 	}
 	if err != nil {
@@ -239,17 +242,16 @@ func (s *Store) follow(ctx context.Context, verify bool, refuse func(*driver.Dam
 	if w.r.right != w.filesAreRight() { // the first change has come, or the mode is another now
 		return nil, errors.Join(errOvertaken, w.close())
 	}
-	if err := w.adopt(); err != nil {
-		return nil, errors.Join(err, w.close())
-	}
-	w.l.following = true
 	return w, nil
 }
 
 // miss leaves only those missing that are missed still: not what the owner has
 // written since the files were listed, or removed again. A removal is in the
-// journal before its file goes, so the look at the file comes first.
+// journal before its file goes, so the look at the file comes first. What the
+// journal tells now comes after the files were compared, and counts for more than
+// what was found in them.
 func (w *followed) miss() error {
+	w.l.following = true
 	w.r.missing = slices.DeleteFunc(w.r.missing, func(e *entry) bool {
 		_, err := w.j.s.fs.Lstat(w.j.path(e))
 		return err == nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -438,4 +439,61 @@ func TestFollowerOfManyReaders(t *testing.T) {
 	}
 	done.Store(true)
 	wg.Wait()
+}
+
+// One reader lists while another brings the index up to date, and meets ids that
+// are new to it.
+func TestFollowerListsBesideNewIDs(t *testing.T) {
+	t.Parallel()
+	dir := ramDir(t)
+	s := journal(t, dir, nil)
+	put(t, s, btc, `1`)
+	f := follower(t, dir, filestore.Options{})
+	var done atomic.Bool
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for least := 0; !done.Load(); {
+				n := 0
+				for _, err := range f.IDs(t.Context(), btc.Entity) {
+					if err != nil {
+						t.Errorf("IDs: %v", err)
+						return
+					}
+					n++
+				}
+				if n < least {
+					t.Errorf("%d ids after %d", n, least)
+				}
+				least = n
+			}
+		})
+	}
+	for i := range 500 {
+		put(t, s, driver.Key{Entity: btc.Entity, ID: fmt.Sprintf("N%d", i)}, `1`)
+	}
+	done.Store(true)
+	wg.Wait()
+}
+
+// An edit by hand that a follower has found is not shown in the place of what the
+// owner acknowledges while the follower still looks for files that have gone.
+func TestFollowerAdoptsNothingOverAPut(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := journal(t, dir, nil)
+	put(t, s, btc, `1`)
+	put(t, s, eth, `1`)
+	must(t, s.Flush(t.Context()))
+	filestore.Still(s)
+	write(t, dir, btcFile, `"by hand"`)
+	must(t, os.Remove(filepath.Join(dir, "signal/strategy-a/ETHUSDT.json")))
+	fsys := hooked(osFS(t, dir))
+	fsys.hooks["Lstat signal/strategy-a/ETHUSDT.json"] = func() { put(t, s, btc, `2`) }
+	f := follower(t, dir, filestore.Options{FS: fsys})
+	if len(fsys.hooks) > 0 {
+		t.Fatal("the missing file was not looked for")
+	}
+	wantValue(t, f, btc, `2`)
+	wantValue(t, f, eth, `1`)
 }

@@ -171,6 +171,29 @@ func TestJournalCacheLimit(t *testing.T) {
 	closeStore(t, s)
 }
 
+// What the cache gives up of the values that an opening has read is not kept by
+// what is known of the snapshot. It runs alone.
+func TestJournalCacheLimitAfterOpening(t *testing.T) {
+	const keys, size, limit = 64, 256 << 10, 8 << 20
+	dir := ramDir(t)
+	s := journal(t, dir, nil)
+	for i := range keys {
+		put(t, s, numbered(i), sized(i, size))
+	}
+	closeStore(t, s)
+	before := heap()
+	s = journal(t, dir, &filestore.Options{Cache: limit})
+	for range 2 {
+		for i := range keys {
+			wantValue(t, s, numbered(i), sized(i, size))
+		}
+	}
+	if used := heap() - before; used > limit*5/4 {
+		t.Errorf("%d bytes of memory, the cache may take %d", used, limit)
+	}
+	closeStore(t, s)
+}
+
 // A value that is larger than the cache is read all the same.
 func TestJournalValueAboveTheCache(t *testing.T) {
 	t.Parallel()

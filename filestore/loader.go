@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/holdfast-go/holdfast/driver"
 	"github.com/holdfast-go/holdfast/journal"
@@ -157,16 +158,16 @@ func (l *loader) snapEntry(x *snapEntry, whole bool) error {
 	}
 	l.newest = max(l.newest, x.mod)
 	x.snap.live -= e.footprint(e.base)
+	base := l.j.index.slab.base()
+	*base = x.version()
+	e.base = base
 	if whole && l.j.cache.room(len(x.data)) {
-		both := &struct{ base, full version }{x.version(), x.version()} // one allocation in place of two
-		both.full.data = append(make([]byte, 0, len(x.data)), x.data...)
-		e.base = &both.base
-		e.cur.Store(&both.full)
+		full := *base
+		full.data = append(make([]byte, 0, len(x.data)), x.data...)
+		e.cur.Store(&full)
 		l.j.cache.add(e, len(x.data))
 	} else {
-		base := x.version()
-		e.base = &base
-		e.cur.Store(&base)
+		e.cur.Store(base)
 	}
 	x.snap.live += e.footprint(e.base)
 	e.file = x.file
@@ -360,7 +361,8 @@ func (s *Store) snapshots() ([]uint64, error) {
 	return numbers, nil
 }
 
-// plain tells of a name that is its own file name everywhere but on Windows.
+// plain tells of a name that is its own file name everywhere but on Windows, and
+// has no second form that may come from there.
 func plain[T string | []byte](name T) bool {
 	for i := range len(name) {
 		switch c := name[i]; {
@@ -369,7 +371,8 @@ func plain[T string | []byte](name T) bool {
 			return false
 		}
 	}
-	return 0 < len(name) && len(name) <= maxElement-len(suffix)
+	device := len(name) <= maxDevice && isDevice(strings.ToLower(string(name)))
+	return 0 < len(name) && len(name) <= maxElement-len(suffix) && !device
 }
 
 // openSnapshotFile opens a snapshot. With errSnapshotHead it is open all the

@@ -145,6 +145,9 @@ func special(name string, kind nameKind, reserved bool) (first, last, dot bool) 
 	return first, last, dot
 }
 
+// maxDevice is the length of the longest device name of letters and digits alone.
+const maxDevice = len("com1")
+
 // isDevice tells whether Windows takes a name for a device, with whatever
 // ending: con, con.txt.
 func isDevice(lower string) bool {

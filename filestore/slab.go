@@ -2,11 +2,14 @@ package filestore
 
 import "strings"
 
-// slab has room for the entries that an index is filled with, and for their ids,
-// many in one piece: 100,000 pieces each of its own take longer to allocate than
-// to fill. A piece stays in memory as long as anything in it is used.
+// slab has room for the entries that an index is filled with, for what the
+// snapshot has of them, and for their ids, many in one piece: 100,000 pieces each
+// of its own take longer to allocate than to fill. A piece stays in memory as
+// long as anything in it is used, so a version with data, which the cache is to
+// be able to give up, is never part of one.
 type slab struct {
-	entries []entry // that are not given away yet
+	entries []entry   // that are not given away yet
+	bases   []version // the same
 	ids     strings.Builder
 }
 
@@ -22,6 +25,16 @@ func (s *slab) entry() *entry {
 	e := &s.entries[0]
 	s.entries = s.entries[1:]
 	return e
+}
+
+// base returns a version for what an entry's base is: one without data.
+func (s *slab) base() *version {
+	if len(s.bases) == 0 {
+		s.bases = make([]version, slabEntries)
+	}
+	v := &s.bases[0]
+	s.bases = s.bases[1:]
+	return v
 }
 
 // text returns a copy of b.

@@ -74,6 +74,7 @@ type opening struct {
 // healing is a mark and why it can be closed.
 type healing struct {
 	m   mark
+	e   *entry // whose good value, or removal, is the reason
 	how string
 }
 
@@ -210,7 +211,7 @@ func (o *opening) closeMarks() error {
 	}
 	var dirs []string
 	for _, h := range o.healed {
-		dirs = append(dirs, path.Dir(h.m.Path))
+		dirs = append(dirs, path.Dir(o.j.path(h.e))) // not where the mark says: that may be a place of before
 	}
 	if err := o.j.s.dirs.sync(o.j.s.fs, withParents(dirs)); err != nil {
 		return err
@@ -280,7 +281,7 @@ func (o *opening) treat(ctx context.Context, f *sighting) error {
 	if known {
 		finding.Action = driver.ActionRestore
 		o.stale(f.e)
-		o.healed = append(o.healed, healing{m, "restored from the journal"})
+		o.healed = append(o.healed, healing{m, f.e, "restored from the journal"})
 	} else if f.e != nil {
 		o.stale(f.e)
 	}
@@ -398,7 +399,7 @@ func (o *opening) marks(context.Context) error {
 				o.v.add(s.finding(f, driver.ActionResolve))
 			}
 			for _, m := range older {
-				o.healed = append(o.healed, healing{m, "recovery: a newer state is in place"})
+				o.healed = append(o.healed, healing{m, e, "recovery: a newer state is in place"})
 			}
 		case !o.reported(k):
 			o.v.add(s.finding(f, driver.ActionNone))
