@@ -18,7 +18,7 @@ func ownProtocols() []storetest.Protocol {
 		{Name: "rotation and reuse", Before: someValues(2), Run: rotate},
 		{Name: "rotation with large records", Before: someValues(2), Run: rotateLarge},
 		{Name: "write-behind", Before: someValues(3), Run: writeBehind},
-		{Name: "checkpoint of many files", Before: someValues(26), Run: checkpointMany},
+		{Name: "checkpoint of many files", Before: someValues(26), Run: checkpointMany, Recoveries: 40},
 		{Name: "checkpoint into new directories", Run: checkpointNew},
 		{Name: "snapshot written anew", Before: largeSnapshot, Run: renewSnapshot, Needs: keepsHistory},
 		{Name: "history trimming", Before: someValues(2), Run: trimHistory},

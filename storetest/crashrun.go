@@ -207,7 +207,7 @@ func (r *crashRun) crashRecovery(t *testing.T, first *recovered, s crashfs.State
 		return nil
 	}
 	kind := kindOf(s, first.trace)
-	if r.kinds[kind] || len(r.kinds) >= r.Recoveries {
+	if r.kinds[kind] || len(r.kinds) >= r.Recoveries || !r.drawn(kind) {
 		return nil
 	}
 	r.kinds[kind] = true
@@ -240,6 +240,19 @@ func (r *crashRun) crashRecovery(t *testing.T, first *recovered, s crashfs.State
 		}
 	}
 	return all
+}
+
+// drawn tells whether a kind of recovery is among those of a protocol that has
+// more than it may: they are spread over the whole of it, by the seed.
+func (r *crashRun) drawn(kind string) bool {
+	most := r.protocol.Recoveries
+	if most <= 0 || most >= r.Recoveries {
+		return true
+	}
+	kills := len(r.trace.Calls()) * len(r.models(r.trace))
+	h := fnv.New64a()
+	io.WriteString(h, kind)
+	return (h.Sum64()^r.Seed)%uint64(max(kills/most, 1)) == 0
 }
 
 // goOnFrom records the process that comes after a crash.

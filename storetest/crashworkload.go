@@ -35,6 +35,10 @@ type Protocol struct {
 	// Models are those that the protocol is for. Default: all.
 	Models []crashfs.Model
 
+	// Recoveries is CrashOptions.Recoveries for this protocol, if that is less:
+	// for one of very many calls.
+	Recoveries int
+
 	// Problems are what the report may tell of after a crash, beside leftover
 	// temporary files. Default: nothing.
 	Problems []driver.Problem
