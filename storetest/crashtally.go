@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"flag"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -44,8 +46,9 @@ func (c *CrashTally) Figures() CrashFigures {
 
 // Report prints the figures. It fails the test if less than floor distinct
 // states were judged: a suite that has lost its states must not pass for one
-// that has found nothing. Where states are left out (see [CrashOptions]) there is
-// no floor. Where the environment variable HOLDFAST_FIGURES names a directory,
+// that has found nothing. Where states are left out (see [CrashOptions]), or -run
+// or -skip has chosen among the protocols, there is no floor, and nothing is
+// kept. Where the environment variable HOLDFAST_FIGURES names a directory,
 // the figures are kept there as crash-{name}.json.
 func (c *CrashTally) Report(t *testing.T, name string, floor int) {
 	t.Helper()
@@ -54,13 +57,19 @@ func (c *CrashTally) Report(t *testing.T, name string, floor int) {
 	c.mu.Lock()
 	shared := c.shared
 	c.mu.Unlock()
-	if shared {
+	if shared || choosesSubtests("test.run") || choosesSubtests("test.skip") {
 		return
 	}
 	if fig.States < floor {
 		t.Errorf("%s: only %d distinct states were judged, of at least %d", name, fig.States, floor)
 	}
 	testtool.Figures(t, "crash-"+name, fig)
+}
+
+// choosesSubtests tells whether a flag of the test binary names subtests.
+func choosesSubtests(name string) bool {
+	f := flag.Lookup(name)
+	return f != nil && strings.Contains(f.Value.String(), "/")
 }
 
 // state counts a disk.

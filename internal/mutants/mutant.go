@@ -72,22 +72,22 @@ var all = []mutant{
 
 	{"filestore: released before it is durable", "filestore/checkpoint.go", "filestore", "^TestFailedCheckpointReleasesNothing$", false, []string{
 		"p := j.gather()\n", "p := j.gather()\n\tj.log.Release(p.last)\n"}},
-	{"filestore: a checkpoint syncs no names", "filestore/checkpoint.go", "filestore", journalled + "^(write-behind|checkpoint)", false, []string{
+	{"filestore: a checkpoint syncs no names", "filestore/checkpoint.go", "filestore", journalled + "^write-behind$", true, []string{
 		"if err := sync(); err != nil {", "if err := error(nil); sync != nil && err != nil {"}},
-	{"filestore: a checkpoint syncs no bytes", "filestore/checkpoint.go", "filestore", journalled + "^checkpoint", false, []string{
+	{"filestore: a checkpoint syncs no bytes", "filestore/checkpoint.go", "filestore", journalled + "^checkpoint_of_many", false, []string{
 		"if err := p.syncAll(); err != nil {", nothing}},
-	{"filestore: what was found is not settled", "filestore/recover.go", "filestore", "^TestCrash$/^protocols$/^journal_off$/^quarantine", false, []string{
+	{"filestore: what was found is not settled", "filestore/recover.go", "filestore", "^TestCrash$/^protocols$/^journal_off$/^quarantine", true, []string{
 		"if err := s.settle(v); err != nil {", nothing}},
-	{"filestore: a healed name is not synced", "filestore/start.go", "filestore", journalled + "^quarantine", false, []string{
+	{"filestore: a healed name is not synced", "filestore/start.go", "filestore", journalled + "^quarantine", true, []string{
 		"if err := o.j.s.dirs.sync(o.j.s.fs, withParents(dirs)); err != nil {", "_ = withParents\n\t" + nothing}},
-	{"filestore: a begun quarantine is believed", "filestore/quarantine.go", "filestore", "^TestCrash$/^protocols$/./^(quarantine|healing)", false, []string{
+	{"filestore: a begun quarantine is believed", "filestore/quarantine.go", "filestore", "^TestCrash$/^protocols$/^journal_off$/^(quarantine|healing_of_several)", true, []string{
 		"if err := s.fs.SyncDir(done.dir); err != nil {", nothing}},
-	{"filestore: a snapshot's name is believed", "filestore/hold.go", "filestore", journalled + "^(snapshot|write-behind|history|rotation)", false, []string{
+	{"filestore: a snapshot's name is believed", "filestore/hold.go", "filestore", journalled + "^snapshot", true, []string{
 		"if err := o.j.s.fs.SyncDir(snapshotDir); err != nil {", nothing}},
-	{"filestore: a snapshot's commit is believed", "filestore/hold.go", "filestore", journalled + "^space", false, []string{
+	{"filestore: a snapshot's commit is believed", "filestore/hold.go", "filestore", journalled + "^space", true, []string{
 		"if err := n.rewrite(o.l.group, n.size); err != nil {", nothing,
 		"if err := n.flush(); err != nil {", nothing}},
-	{"filestore: the snapshot commits too early", "filestore/checkpoint.go", "filestore", journalled + "^(write-behind|checkpoint)", false, []string{
+	{"filestore: the snapshot commits too early", "filestore/checkpoint.go", "filestore", journalled + "^write-behind$", true, []string{
 		"if err := n.flush(); err != nil { // before", "if err := error(nil); err != nil { // before"}},
 	{"filestore: a put does not wait for its flush", "filestore/journaled.go", "filestore", "^TestJournalFailedFlush$", false, []string{
 		"if err := flush.Wait(); err != nil {\n\t\treturn j.failed(err)\n\t}\n\treturn j.settleMarks(k, \"put\")", "_ = flush\n\treturn j.settleMarks(k, \"put\")"}},
