@@ -5,7 +5,7 @@
 //	go run ./internal/reliability /tmp/figures
 //
 // It reads what the tests have left as JSON (see testtool.Figures) and writes the
-// table between the two marks, with the day.
+// table of figures, with the day, and that of the mutants, each between its marks.
 package main
 
 import (
@@ -18,11 +18,18 @@ import (
 	"time"
 )
 
-const (
-	page  = "RELIABILITY.md"
-	begin = "<!-- figures: go run ./internal/reliability DIR -->\n"
-	end   = "<!-- end of figures -->\n"
-)
+const page = "RELIABILITY.md"
+
+// between puts text between the two marks of a part of the page.
+func between(text, part, with string) (string, error) {
+	begin, end := "<!-- "+part+": go run ./internal/reliability DIR -->\n", "<!-- end of "+part+" -->\n"
+	head, rest, ok := strings.Cut(text, begin)
+	_, tail, also := strings.Cut(rest, end)
+	if !ok || !also {
+		return "", fmt.Errorf("%s has not the two marks between which the %s stand", page, part)
+	}
+	return head + begin + with + end + tail, nil
+}
 
 func main() {
 	if len(os.Args) != 2 {
@@ -40,18 +47,24 @@ func run(dir string) error {
 	if err != nil {
 		return err
 	}
-	old, err := os.ReadFile(page)
+	killers, err := mutants(dir)
 	if err != nil {
 		return err
 	}
-	head, rest, ok := strings.Cut(string(old), begin)
-	_, tail, also := strings.Cut(rest, end)
-	if !ok || !also {
-		return fmt.Errorf("%s has not the two marks between which the figures stand", page)
+	b, err := os.ReadFile(page)
+	if err != nil {
+		return err
 	}
 	made := fmt.Sprintf("Made %s on %d processors, %s, %s.\n\n",
 		time.Now().UTC().Format("2006-01-02"), runtime.NumCPU(), runtime.GOOS, runtime.Version())
-	return os.WriteFile(page, []byte(head+begin+made+table+end+tail), 0o644)
+	text, err := between(string(b), "figures", made+table)
+	if err == nil {
+		text, err = between(text, "mutants", killers)
+	}
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(page, []byte(text), 0o644)
 }
 
 // figures makes the table of what lies in dir.
@@ -89,11 +102,41 @@ func figures(dir string) (string, error) {
 	}
 	fmt.Fprintf(&b, "| every failing call | %s faults over %s call sites, each with 5 errors, once and from then on; %s crash states after them | 0 |\n",
 		thousands(f.Faults), thousands(f.Sites), thousands(f.CrashStates))
-	var m struct{ Mutants, Killed int }
-	if err := read(dir, "mutants", &m); err != nil {
+	m, err := killed(dir)
+	if err != nil {
 		return "", err
 	}
 	fmt.Fprintf(&b, "| sabotages of the protocols | %d, of which the tests noticed %d | |\n", m.Mutants, m.Killed)
+	return b.String(), nil
+}
+
+// trial is what the mutants have left: see internal/mutants.
+type trial struct {
+	Mutants, Killed int
+	Outcomes        []struct{ Name, By string }
+}
+
+func killed(dir string) (trial, error) {
+	var t trial
+	err := read(dir, "mutants", &t)
+	return t, err
+}
+
+// mutants makes the table of the mutants and their killers.
+func mutants(dir string) (string, error) {
+	t, err := killed(dir)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	b.WriteString("| sabotage | noticed by |\n|---|---|\n")
+	for _, o := range t.Outcomes {
+		by := "nobody"
+		if o.By != "" {
+			by = "`" + o.By + "`"
+		}
+		fmt.Fprintf(&b, "| %s | %s |\n", o.Name, by)
+	}
 	return b.String(), nil
 }
 
