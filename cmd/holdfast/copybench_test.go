@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,6 +45,7 @@ func BenchmarkCopy(b *testing.B) {
 // handPlace is a database, and what is done there by hand.
 type handPlace struct {
 	fresh  func(round int) (url string)                                      // an empty store
+	clear  func()                                                            // before each insertion, if not nil
 	insert map[string]func(ctx context.Context, docs [][]byte) error         // into an empty place
 	read   func(ctx context.Context, give func(id, data string) error) error // all that lies in fresh(0)
 }
@@ -84,19 +84,22 @@ func benchSource(b *testing.B, n int) (url string, docs [][]byte) {
 	return url, docs
 }
 
+// command runs the real binary: a process of its own, as users do.
 func command(b *testing.B, input string, args ...string) {
 	b.Helper()
-	var errs strings.Builder
-	if code := run(args, strings.NewReader(input), io.Discard, &errs); code != 0 {
-		b.Fatalf("%q: %s", args, &errs)
+	cmd := exec.Command(binary, args...)
+	cmd.Stdin = strings.NewReader(input)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("%q: %v: %s", args, err, out)
 	}
 }
 
 // contest is who does the same in turns: the copy, and others by name.
 type contest struct {
-	names []string
-	do    []func(round int)
-	took  [][]time.Duration
+	before func() // each turn; nil for nothing
+	names  []string
+	do     []func(round int)
+	took   [][]time.Duration
 }
 
 func (c *contest) enter(name string, do func(round int)) {
@@ -108,6 +111,9 @@ func (c *contest) hold(b *testing.B) {
 	for round := 0; b.Loop(); round++ {
 		for i := range c.do {
 			who := (round + i) % len(c.do)
+			if c.before != nil {
+				c.before()
+			}
 			exec.Command("sync").Run() // what others have left to be written is not to be paid for here
 			began := time.Now()
 			c.do[who](round)
@@ -129,7 +135,7 @@ func median(took []time.Duration) float64 {
 }
 
 func benchTo(b *testing.B, p handPlace, src string, docs [][]byte) {
-	c := &contest{}
+	c := &contest{before: p.clear}
 	c.enter("copy", func(round int) { command(b, "", "copy", src, p.fresh(1+round)) })
 	for name, insert := range p.insert {
 		c.enter(name, func(int) { ok(b, insert(b.Context(), docs)) })

@@ -72,6 +72,9 @@ func startRedisHand(b *testing.B) handPlace {
 	next := func() string { place++; return fmt.Sprintf("hand%d:", place) }
 	return handPlace{
 		fresh: func(round int) string { return s.URL(fmt.Sprintf("prefix=p%d-%d:", round, b.N)) },
+		// What earlier turns have left would be looked through by a copy that
+		// wants to know whether its target is empty.
+		clear: func() { ok(b, c.FlushAll(b.Context()).Err()) },
 		insert: map[string]func(context.Context, [][]byte) error{
 			"SET": func(ctx context.Context, docs [][]byte) error {
 				prefix := next()
