@@ -12,7 +12,7 @@ import (
 )
 
 // queue has calls wait behind one that the server does not answer, and returns
-// when all do.
+// when all do. The store has one connection for changes.
 func queue(t *testing.T, s interface{ Writing() (int, bool) }, calls ...func() error) (errs []chan error) {
 	t.Helper()
 	for i, call := range calls {
@@ -31,7 +31,7 @@ func queue(t *testing.T, s interface{ Writing() (int, bool) }, calls ...func() e
 // same condition one succeeds, and what is removed is absent for the next.
 func TestOneBatch(t *testing.T) {
 	r := testserver.StartRedis(t)
-	s := open(t, r.URL("timeout=1m"))
+	s := open(t, r.URL("writers=1&timeout=1m"))
 	must(t, s.Put(t.Context(), btc, []byte(`0`)))
 	rev := wantValue(t, s, btc, `0`).Rev
 	swap := func(rev, data string) func() error {
@@ -58,7 +58,7 @@ func TestOneBatch(t *testing.T) {
 func TestBatchThatAllHaveLeft(t *testing.T) {
 	r := testserver.StartRedis(t)
 	p := startProxy(t, r)
-	s := open(t, p.url()+"?timeout=1h")
+	s := open(t, p.url()+"?writers=1&timeout=1h")
 	must(t, s.Put(t.Context(), btc, []byte(`0`)))
 	sent := make(chan struct{})
 	p.breaks(pass, func(m []byte) bool {

@@ -72,7 +72,7 @@ func TestMixedBatch(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, script known %v", name, known), func(t *testing.T) {
 				must(t, other.FlushAll(t.Context()).Err())
 				p := startProxy(t, r)
-				s := open(t, p.url()+"?timeout=1m")
+				s := open(t, p.url()+"?writers=1&timeout=1m")
 				for _, id := range []string{"swapped", "gone", "marked"} {
 					must(t, s.Put(t.Context(), named(id), []byte(`0`)))
 				}

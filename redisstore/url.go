@@ -42,7 +42,7 @@ const (
 	defaultTimeout = 10 * time.Second
 	defaultDial    = 3 * time.Second
 	defaultReaders = 4
-	defaultWriters = 1
+	defaultWriters = 2
 )
 
 func parse(u *url.URL) (config, error) {
