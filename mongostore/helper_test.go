@@ -19,6 +19,7 @@ import (
 	"github.com/holdfast-go/holdfast/driver"
 	"github.com/holdfast-go/holdfast/internal/testserver"
 	_ "github.com/holdfast-go/holdfast/mongostore"
+	"github.com/holdfast-go/holdfast/mongostore/internal/fakeset"
 )
 
 // serverEnv names a real MongoDB server to be tested against, such as
@@ -56,6 +57,19 @@ func newFerret(t testing.TB, o testserver.FerretOptions) *host {
 	f := testserver.StartFerret(t, o)
 	return &host{f.URL("", ""), f}
 }
+
+// fakeSet is a stand-in for a replica set, of a test's own.
+type fakeSet struct{ *fakeset.Set }
+
+func newFakeSet(t testing.TB) *fakeSet {
+	t.Helper()
+	f, err := fakeset.Listen("127.0.0.1:0", fakeset.Lifetime)
+	must(t, err)
+	t.Cleanup(f.Close)
+	return &fakeSet{f}
+}
+
+func (f *fakeSet) host() *host { return &host{url: f.URL()} }
 
 // place is a database of its own for one test.
 type place struct {

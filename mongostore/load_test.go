@@ -77,9 +77,7 @@ func TestInterruptedLoad(t *testing.T) {
 	f := newFakeSet(t)
 	s := open(t, f.host().place(t).url)
 	must(t, s.Init(t.Context(), signals))
-	f.mu.Lock()
-	f.stop = 2
-	f.mu.Unlock()
+	f.InterruptInsert(2)
 	for i, err := range s.(driver.Loader).Load(t.Context(), loadable(5)) {
 		if made := i < 2; made != (err == nil) || errors.Is(err, driver.ErrUnknown) || errors.Is(err, driver.ErrConflict) {
 			t.Errorf("%d: %v", i, err)

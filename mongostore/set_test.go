@@ -26,26 +26,19 @@ func TestLostAnswersOnASet(t *testing.T) {
 	ctx := t.Context()
 	a, b := twoKeys()
 	must(t, errors.Join(s.Init(ctx, a.Entity), s.Init(ctx, b.Entity)))
-	lose := func(command string, n int) {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.lose[command], f.repeats = n, 0
-	}
 	repeated := func(want int) {
 		t.Helper()
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if f.repeats != want {
-			t.Errorf("%d answers were given again, want %d", f.repeats, want)
+		if got := f.Repeats(); got != want {
+			t.Errorf("%d answers were given again, want %d", got, want)
 		}
 	}
-	lose("update", 2)
+	f.Lose("update", 2)
 	must(t, s.Put(ctx, a, []byte(`1`)))
 	repeated(2)
-	lose("delete", 1)
+	f.Lose("delete", 1)
 	must(t, s.Delete(ctx, a))
 	repeated(1)
-	lose("commitTransaction", 1)
+	f.Lose("commitTransaction", 1)
 	must(t, s.Apply(ctx, nil, []driver.Op{{Key: a, Data: []byte(`2`)}, {Key: b, Data: []byte(`3`)}}))
 	repeated(1)
 	for k, want := range map[driver.Key]string{a: `2`, b: `3`} {
@@ -151,9 +144,7 @@ func TestWatchOnASet(t *testing.T) {
 	for c, err := range changes {
 		must(t, err)
 		if n++; n == 1 {
-			f.mu.Lock()
-			f.lose["getMore"] = 1
-			f.mu.Unlock()
+			f.Lose("getMore", 1)
 			p.insert(t, eq("entityId", "theirs"), eq("data", bson.D{eq("x", 1)}))
 			must(t, s.Delete(ctx, key("a")))
 			continue

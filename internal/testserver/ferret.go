@@ -77,7 +77,7 @@ func ferretProgram(t testing.TB) string {
 }
 
 var buildFerret = sync.OnceValues(func() (string, error) {
-	source, err := ferretSource()
+	source, err := checkout("internal", "ferretserver")
 	if err != nil {
 		return "", err
 	}
@@ -110,16 +110,16 @@ var buildFerret = sync.OnceValues(func() (string, error) {
 	return program, os.Rename(fresh, program) // whole, whoever else builds it
 })
 
-// ferretSource is the directory of the server's module.
-func ferretSource() (string, error) {
+// checkout is a directory of the repository.
+func checkout(name ...string) (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
 	for {
-		source := filepath.Join(dir, "internal", "ferretserver")
-		if _, err := os.Stat(source); err == nil {
-			return source, nil
+		wanted := filepath.Join(append([]string{dir}, name...)...)
+		if _, err := os.Stat(wanted); err == nil {
+			return wanted, nil
 		}
 		up := filepath.Dir(dir)
 		if up == dir {

@@ -1,4 +1,9 @@
-package mongostore_test
+// Package fakeset stands for a replica set of MongoDB, for tests, where none can be
+// had: it speaks the protocol to the real driver, and has what mongostore needs of
+// transactions (snapshots, conflicts of writes, retries by number) and change
+// streams, over a map. It demands the write and read concerns that the promises
+// rest on. It is no proof of MongoDB; a real one given by HOLDFAST_TEST_MONGODB is.
+package fakeset
 
 import (
 	"encoding/binary"
@@ -8,20 +13,17 @@ import (
 	"net"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// fakeSet stands for a replica set of MongoDB, which cannot be had here: it
-// speaks the protocol to the real driver, and has what the store needs of
-// transactions (snapshots, conflicts of writes, retries by number) and change
-// streams, over a map. It demands the write and read concerns that the promises
-// rest on. It is no proof of MongoDB; a real one given by HOLDFAST_TEST_MONGODB
-// is.
-type fakeSet struct {
+// Set is a stand-in that runs.
+//
+// Concurrency: all methods may be called from many goroutines.
+type Set struct {
 	listener net.Listener
+	lifetime time.Duration // of transactions
 	running  sync.WaitGroup
 
 	mu      sync.Mutex
@@ -30,13 +32,13 @@ type fakeSet struct {
 	conns   map[net.Conn]bool
 	docs    map[spot]bson.Raw // committed
 	at      map[spot]int64    // version of the last commit
-	locks   map[spot]*fakeTx
+	locks   map[spot]*transaction
 	indexed map[string]bool
 	version int64
-	txs     map[string]*fakeTx
+	txs     map[string]*transaction
 	replies map[string]bson.D // of numbered writes, by session and number
-	events  []fakeEvent
-	cursors map[int64]*fakeCursor
+	events  []event
+	cursors map[int64]*cursor
 	lose    map[string]int // command → answers to be lost
 	stop    int            // documents that an insertion makes before it is interrupted; 0: all
 	repeats int            // numbered writes and commits that were answered again
@@ -45,63 +47,92 @@ type fakeSet struct {
 // spot is where a document lies. Every one has an entityId of its own.
 type spot struct{ ns, id string }
 
-// fakeTx is a transaction: what it saw when it began, and what it changes.
-type fakeTx struct {
+// transaction is a transaction: what it saw when it began, and what it changes.
+type transaction struct {
 	version int64
 	saw     map[spot]bson.Raw
 	wrote   map[spot]bson.Raw // nil: removed
-	order   []fakeEvent
-	ended   string // "committed", "aborted"
+	order   []event
+	ended   string      // "committed", "aborted"
+	limit   *time.Timer // gives it up
 }
 
-type fakeEvent struct {
+type event struct {
 	at        spot
 	id        bson.RawValue
 	operation string
 }
 
 // known tells whether the event carries the document, or what is there of it.
-func (e fakeEvent) known(f *fakeSet) bool {
+func (e event) known(f *Set) bool {
 	_, there := f.docs[e.at]
 	return e.operation == "insert" || e.operation == "update" && there
 }
 
-type fakeCursor struct {
+type cursor struct {
 	ns      string
 	next    int // of events
 	dropped bool
 }
 
-// fakeError is an answer that says no.
-type fakeError struct {
+// refusal is an answer that says no.
+type refusal struct {
 	code   int
 	label  string
 	reason string
 }
 
-func (e *fakeError) Error() string { return e.reason }
+func (e *refusal) Error() string { return e.reason }
 
-var writeConflict = &fakeError{112, "TransientTransactionError", "WriteConflict"}
+var writeConflict = &refusal{112, "TransientTransactionError", "WriteConflict"}
 
-func newFakeSet(t testing.TB) *fakeSet {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	f := &fakeSet{
-		listener: l, conns: map[net.Conn]bool{}, docs: map[spot]bson.Raw{}, at: map[spot]int64{}, locks: map[spot]*fakeTx{},
-		indexed: map[string]bool{}, txs: map[string]*fakeTx{}, replies: map[string]bson.D{}, cursors: map[int64]*fakeCursor{}, lose: map[string]int{},
+// Lifetime is how long a transaction may be open until the server gives it up,
+// as it does where its client has died: MongoDB's transactionLifetimeLimitSeconds.
+const Lifetime = time.Minute
+
+// Listen starts one at a loopback address with a port, 0 for a free one.
+// Transactions live for so long.
+func Listen(address string, lifetime time.Duration) (*Set, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	f := &Set{
+		listener: l, lifetime: lifetime, conns: map[net.Conn]bool{}, docs: map[spot]bson.Raw{}, at: map[spot]int64{}, locks: map[spot]*transaction{},
+		indexed: map[string]bool{}, txs: map[string]*transaction{}, replies: map[string]bson.D{}, cursors: map[int64]*cursor{}, lose: map[string]int{},
 	}
 	f.changed = sync.NewCond(&f.mu)
 	f.running.Go(f.accept)
-	t.Cleanup(f.close)
-	return f
+	return f, nil
 }
 
-func (f *fakeSet) host() *host {
-	return &host{url: "mongodb://" + f.listener.Addr().String() + "/?replicaSet=rs0"}
+// URL is that of the set.
+func (f *Set) URL() string { return "mongodb://" + f.listener.Addr().String() + "/?replicaSet=rs0" }
+
+// Lose has the next n answers to a command be lost, after it was carried out, and
+// begins to count repetitions anew.
+func (f *Set) Lose(command string, n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lose[command], f.repeats = n, 0
 }
 
-func (f *fakeSet) close() {
+// Repeats is how many numbered writes and commits were answered again.
+func (f *Set) Repeats() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.repeats
+}
+
+// InterruptInsert has insertions be interrupted behind so many documents.
+func (f *Set) InterruptInsert(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stop = n
+}
+
+// Close ends it, and waits for what it has under way.
+func (f *Set) Close() {
 	f.listener.Close()
 	f.mu.Lock()
 	f.closed = true
@@ -113,7 +144,7 @@ func (f *fakeSet) close() {
 	f.running.Wait()
 }
 
-func (f *fakeSet) accept() {
+func (f *Set) accept() {
 	for {
 		c, err := f.listener.Accept()
 		if err != nil {
@@ -131,7 +162,7 @@ func (f *fakeSet) accept() {
 }
 
 // serve answers one message.
-func (f *fakeSet) serve(c net.Conn) error {
+func (f *Set) serve(c net.Conn) error {
 	message, err := readMessage(c)
 	if err != nil {
 		return err
@@ -170,11 +201,24 @@ func (f *fakeSet) serve(c net.Conn) error {
 	return errors.New("unknown message")
 }
 
+func readMessage(r io.Reader) ([]byte, error) {
+	header := make([]byte, 4)
+	if _, err := io.ReadFull(r, header); err != nil {
+		return nil, err
+	}
+	message := make([]byte, binary.LittleEndian.Uint32(header))
+	copy(message, header)
+	_, err := io.ReadFull(r, message[4:])
+	return message, err
+}
+
 func send(c io.Writer, message []byte) error {
 	binary.LittleEndian.PutUint32(message, uint32(len(message)))
 	_, err := c.Write(message)
 	return err
 }
+
+func eq(name string, value any) bson.E { return bson.E{Key: name, Value: value} }
 
 // command is one that was asked: its document, and the lists beside it.
 type command struct {
@@ -217,7 +261,7 @@ func (c *command) text(names ...string) string {
 
 func (c *command) ns() string { return c.text("$db") + "." + c.text(c.name) }
 
-func (f *fakeSet) hello() bson.D {
+func (f *Set) hello() bson.D {
 	addr := f.listener.Addr().String()
 	return bson.D{
 		eq("ismaster", true), eq("isWritablePrimary", true), eq("helloOk", true), eq("setName", "rs0"), eq("setVersion", 1), eq("me", addr), eq("primary", addr),
@@ -227,7 +271,7 @@ func (f *fakeSet) hello() bson.D {
 }
 
 // answer carries out a command, one at a time.
-func (f *fakeSet) answer(c *command) (reply bson.D, lost bool) {
+func (f *Set) answer(c *command) (reply bson.D, lost bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	number, numbered := c.body.Lookup("txnNumber").Int64OK()
@@ -247,7 +291,7 @@ func (f *fakeSet) answer(c *command) (reply bson.D, lost bool) {
 	if err == nil {
 		reply, err = f.carryOut(c, session, inTx)
 	}
-	var no *fakeError
+	var no *refusal
 	if errors.As(err, &no) {
 		reply = bson.D{eq("ok", 0.0), eq("code", no.code), eq("errmsg", no.reason)}
 		if no.label != "" {
@@ -269,17 +313,17 @@ func concerns(c *command, inTx, again bool) error {
 		journal, _ := c.body.Lookup("writeConcern", "j").BooleanOK()
 		journal = journal || again
 		if (!inTx || c.name == "commitTransaction") && (c.text("writeConcern", "w") != "majority" || !journal) {
-			return &fakeError{2, "", c.name + " without w: majority, j: true"}
+			return &refusal{2, "", c.name + " without w: majority, j: true"}
 		}
 	case "find":
 		if level := c.text("readConcern", "level"); !inTx && level != "majority" {
-			return &fakeError{2, "", "find with read concern " + level}
+			return &refusal{2, "", "find with read concern " + level}
 		}
 	}
 	return nil
 }
 
-func (f *fakeSet) carryOut(c *command, session string, inTx bool) (bson.D, error) {
+func (f *Set) carryOut(c *command, session string, inTx bool) (bson.D, error) {
 	switch c.name {
 	case "hello", "isMaster", "ismaster":
 		return f.hello(), nil
@@ -309,7 +353,7 @@ func (f *fakeSet) carryOut(c *command, session string, inTx bool) (bson.D, error
 	case "commitTransaction", "abortTransaction":
 		return bson.D{}, f.endTx(c, session)
 	}
-	tx, err := f.transaction(c, session, inTx)
+	tx, err := f.begin(c, session, inTx)
 	if err != nil {
 		return nil, err
 	}
@@ -323,10 +367,10 @@ func (f *fakeSet) carryOut(c *command, session string, inTx bool) (bson.D, error
 	case "insert":
 		return f.insert(c, tx)
 	}
-	return nil, &fakeError{59, "", "no such command: " + c.name}
+	return nil, &refusal{59, "", "no such command: " + c.name}
 }
 
-func (f *fakeSet) listCollections(c *command) bson.D {
+func (f *Set) listCollections(c *command) bson.D {
 	batch := bson.A{}
 	for ns := range f.indexed {
 		name, ours := strings.CutPrefix(ns, c.text("$db")+".")
@@ -337,9 +381,9 @@ func (f *fakeSet) listCollections(c *command) bson.D {
 	return cursorOf(0, c.text("$db")+".$cmd.listCollections", "firstBatch", batch)
 }
 
-func (f *fakeSet) listIndexes(c *command) (bson.D, error) {
+func (f *Set) listIndexes(c *command) (bson.D, error) {
 	if !f.indexed[c.ns()] {
-		return nil, &fakeError{26, "", "ns does not exist"}
+		return nil, &refusal{26, "", "ns does not exist"}
 	}
 	index := bson.D{eq("v", 2), eq("key", bson.D{eq("entityId", 1)}), eq("name", "entityId_1"), eq("unique", true)}
 	return cursorOf(0, c.ns(), "firstBatch", bson.A{index}), nil
@@ -351,7 +395,7 @@ func cursorOf(id int64, ns, name string, batch bson.A) bson.D {
 
 // openStream begins behind the last event, or behind the one that the driver
 // has seen.
-func (f *fakeSet) openStream(c *command) bson.D {
+func (f *Set) openStream(c *command) bson.D {
 	next := len(f.events)
 	for _, name := range []string{"resumeAfter", "startAfter"} {
 		if token, ok := c.body.Lookup("pipeline", "0", "$changeStream", name, "_data").StringValueOK(); ok {
@@ -359,7 +403,7 @@ func (f *fakeSet) openStream(c *command) bson.D {
 		}
 	}
 	id := int64(len(f.cursors) + 1)
-	f.cursors[id] = &fakeCursor{ns: c.ns(), next: next}
+	f.cursors[id] = &cursor{ns: c.ns(), next: next}
 	reply := cursorOf(id, c.ns(), "firstBatch", bson.A{})
 	cursor := reply[0].Value.(bson.D)
 	reply[0].Value = append(cursor, eq("postBatchResumeToken", bson.D{eq("_data", fmt.Sprint(next))}))
@@ -367,7 +411,7 @@ func (f *fakeSet) openStream(c *command) bson.D {
 }
 
 // getMore waits a while for an event.
-func (f *fakeSet) getMore(c *command) bson.D {
+func (f *Set) getMore(c *command) bson.D {
 	id := c.body.Lookup("getMore").Int64()
 	cursor := f.cursors[id]
 	late := false
@@ -382,7 +426,7 @@ func (f *fakeSet) getMore(c *command) bson.D {
 	for len(batch) == 0 && !late && !f.closed && !cursor.dropped {
 		for ; cursor.next < len(f.events); cursor.next++ {
 			if e := f.events[cursor.next]; e.at.ns == cursor.ns {
-				batch = append(batch, f.event(cursor.next+1, e))
+				batch = append(batch, f.told(cursor.next+1, e))
 			}
 		}
 		if len(batch) == 0 {
@@ -397,7 +441,7 @@ func (f *fakeSet) getMore(c *command) bson.D {
 	return reply
 }
 
-func (f *fakeSet) event(token int, e fakeEvent) bson.D {
+func (f *Set) told(token int, e event) bson.D {
 	d := bson.D{eq("_id", bson.D{eq("_data", fmt.Sprint(token))}), eq("operationType", e.operation), eq("documentKey", bson.D{eq("_id", e.id)})}
 	if e.known(f) {
 		d = append(d, eq("fullDocument", bson.D{eq("entityId", e.at.id)}))

@@ -1,4 +1,4 @@
-package mongostore_test
+package fakeset
 
 import (
 	"bytes"
@@ -11,27 +11,33 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// transaction is that of the command: nil for one that stands alone.
-func (f *fakeSet) transaction(c *command, session string, inTx bool) (*fakeTx, error) {
+// begin returns the transaction of the command: nil for one that stands alone.
+func (f *Set) begin(c *command, session string, inTx bool) (*transaction, error) {
 	if !inTx {
 		return nil, nil
 	}
 	if begins, _ := c.body.Lookup("startTransaction").BooleanOK(); begins {
-		f.txs[session] = &fakeTx{version: f.version, saw: maps.Clone(f.docs), wrote: map[spot]bson.Raw{}}
+		begun := &transaction{version: f.version, saw: maps.Clone(f.docs), wrote: map[spot]bson.Raw{}}
+		begun.limit = time.AfterFunc(f.lifetime, func() {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.abort(begun)
+		})
+		f.txs[session] = begun
 	}
 	tx := f.txs[session]
 	if tx == nil || tx.ended != "" {
-		return nil, &fakeError{251, "TransientTransactionError", "no such transaction"}
+		return nil, &refusal{251, "TransientTransactionError", "no such transaction"}
 	}
 	return tx, nil
 }
 
 // endTx commits or gives up. A commit that is repeated is answered again.
-func (f *fakeSet) endTx(c *command, session string) error {
+func (f *Set) endTx(c *command, session string) error {
 	tx := f.txs[session]
 	switch {
 	case tx == nil || tx.ended == "aborted":
-		return &fakeError{251, "TransientTransactionError", "no such transaction"}
+		return &refusal{251, "TransientTransactionError", "no such transaction"}
 	case tx.ended == "committed":
 		f.repeats++
 		return nil
@@ -47,20 +53,34 @@ func (f *fakeSet) endTx(c *command, session string) error {
 			}
 		}
 		f.events = append(f.events, tx.order...)
+		f.release(tx)
 	default:
-		tx.ended = "aborted"
+		f.abort(tx)
 	}
+	return nil
+}
+
+// abort gives a transaction up, unless it has ended.
+func (f *Set) abort(tx *transaction) {
+	if tx.ended == "" {
+		tx.ended = "aborted"
+		f.release(tx)
+	}
+}
+
+// release lets others have what a transaction has locked.
+func (f *Set) release(tx *transaction) {
+	tx.limit.Stop()
 	for at, owner := range f.locks {
 		if owner == tx {
 			delete(f.locks, at)
 		}
 	}
 	f.changed.Broadcast()
-	return nil
 }
 
 // get is a document as the command sees it.
-func (f *fakeSet) get(tx *fakeTx, at spot) bson.Raw {
+func (f *Set) get(tx *transaction, at spot) bson.Raw {
 	if tx == nil {
 		return f.docs[at]
 	}
@@ -72,7 +92,7 @@ func (f *fakeSet) get(tx *fakeTx, at spot) bson.Raw {
 
 // set changes a document: at once, or with the transaction, if no other one has
 // changed it or is about to.
-func (f *fakeSet) set(tx *fakeTx, at spot, d bson.Raw, e fakeEvent) error {
+func (f *Set) set(tx *transaction, at spot, d bson.Raw, e event) error {
 	if tx == nil {
 		f.version++
 		f.at[at] = f.version
@@ -97,14 +117,14 @@ func (f *fakeSet) set(tx *fakeTx, at spot, d bson.Raw, e fakeEvent) error {
 
 // await lets a change outside a transaction wait for one that is under way, as
 // the server does.
-func (f *fakeSet) await(tx *fakeTx, at spot) {
+func (f *Set) await(tx *transaction, at spot) {
 	for tx == nil && f.locks[at] != nil && !f.closed {
 		f.changed.Wait()
 	}
 }
 
 // all lists the places of a collection, by id.
-func (f *fakeSet) all(tx *fakeTx, ns string) []spot {
+func (f *Set) all(tx *transaction, ns string) []spot {
 	seen := map[spot]bool{}
 	for at := range f.docs {
 		seen[at] = tx == nil
@@ -162,7 +182,7 @@ func matches(d, filter bson.Raw) bool {
 	return true
 }
 
-func (f *fakeSet) find(c *command, tx *fakeTx) (bson.D, error) {
+func (f *Set) find(c *command, tx *transaction) (bson.D, error) {
 	limit, _ := c.body.Lookup("limit").AsInt64OK()
 	batch := bson.A{}
 	for _, at := range f.all(tx, c.ns()) {
@@ -178,7 +198,7 @@ func (f *fakeSet) find(c *command, tx *fakeTx) (bson.D, error) {
 	return cursorOf(0, c.ns(), "firstBatch", batch), nil
 }
 
-func (f *fakeSet) update(c *command, tx *fakeTx) (bson.D, error) {
+func (f *Set) update(c *command, tx *transaction) (bson.D, error) {
 	u := c.list[0]
 	filter, change := u.Lookup("q").Document(), u.Lookup("u").Document()
 	id, _ := filter.Lookup("entityId").StringValueOK()
@@ -186,7 +206,7 @@ func (f *fakeSet) update(c *command, tx *fakeTx) (bson.D, error) {
 	f.await(tx, at)
 	before := f.get(tx, at)
 	if before != nil && matches(before, filter) {
-		e := fakeEvent{at, before.Lookup("_id"), "update"}
+		e := event{at, before.Lookup("_id"), "update"}
 		if _, err := change.LookupErr("$set", "lock"); err == nil {
 			e.operation = "" // the pipeline of the store leaves it out
 		}
@@ -208,18 +228,18 @@ func (f *fakeSet) update(c *command, tx *fakeTx) (bson.D, error) {
 }
 
 // create makes a document where there must be none.
-func (f *fakeSet) create(tx *fakeTx, at spot, d bson.Raw, operation string) error {
+func (f *Set) create(tx *transaction, at spot, d bson.Raw, operation string) error {
 	if f.get(tx, at) != nil {
-		return &fakeError{11000, "", "E11000 duplicate key error"}
+		return &refusal{11000, "", "E11000 duplicate key error"}
 	}
-	return f.set(tx, at, d, fakeEvent{at, d.Lookup("_id"), operation})
+	return f.set(tx, at, d, event{at, d.Lookup("_id"), operation})
 }
 
-func (f *fakeSet) insert(c *command, tx *fakeTx) (bson.D, error) {
+func (f *Set) insert(c *command, tx *transaction) (bson.D, error) {
 	n, writeErrors := 0, bson.A{}
 	for i, d := range c.list {
 		if f.stop > 0 && i == f.stop {
-			return nil, &fakeError{11601, "", "operation was interrupted"} // what was made stays
+			return nil, &refusal{11601, "", "operation was interrupted"} // what was made stays
 		}
 		at := spot{c.ns(), d.Lookup("entityId").StringValue()}
 		f.await(tx, at)
@@ -243,7 +263,7 @@ func (f *fakeSet) insert(c *command, tx *fakeTx) (bson.D, error) {
 	return bson.D{eq("n", n)}, nil
 }
 
-func (f *fakeSet) remove(c *command, tx *fakeTx) (bson.D, error) {
+func (f *Set) remove(c *command, tx *transaction) (bson.D, error) {
 	q := c.list[0]
 	limit := q.Lookup("limit").AsInt64()
 	n := 0
@@ -256,7 +276,7 @@ func (f *fakeSet) remove(c *command, tx *fakeTx) (bson.D, error) {
 		if d == nil || !matches(d, q.Lookup("q").Document()) {
 			continue
 		}
-		if err := f.set(tx, at, nil, fakeEvent{at, d.Lookup("_id"), "delete"}); err != nil {
+		if err := f.set(tx, at, nil, event{at, d.Lookup("_id"), "delete"}); err != nil {
 			return nil, err
 		}
 		if n++; limit == 1 {
