@@ -56,6 +56,7 @@ var places = map[string]place{
 	"redisstore":            {ours: []string{"driver"}, others: true, files: true}, // certificates that the URL names
 	"pgstore":               {ours: []string{"driver", "internal/…"}, others: true},
 	"mongostore":            {ours: []string{"driver"}, others: true},
+	"mongostore/internal/…": {ours: []string{"mongostore/internal/…"}, others: true, files: true}, // for tests alone
 	"cmd/…":                 {ours: []string{"", "…"}, others: true, files: true},
 	"bench":                 {ours: []string{"", "…"}, others: true, files: true},
 	"bench/…":               {ours: []string{"", "…"}, others: true, files: true},
