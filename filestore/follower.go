@@ -29,14 +29,15 @@ type followed struct {
 	r       *reconciliation
 	reader  *journal.Reader
 	last    uint64
-	bytes   int64                // of values that have been replayed
+	bytes   int64                // of values that have been replayed since the load
 	told    bool                 // that the journal's end cannot be read
 	damaged map[driver.Key]error // whose file cannot be read and whose value nobody knows
 	hidden  *driver.DamagedError // a place that may hide values; nil if there is none
 }
 
-// maxFollowed bounds the memory for what was replayed: beyond it, all is loaded
-// again, from a newer snapshot.
+// maxFollowed bounds the memory for what was replayed since the last load: beyond
+// it, all is loaded again, from a newer snapshot. (What the load itself replays
+// does not count: where there is no newer snapshot, to load again is of no use.)
 const maxFollowed = 64 << 20
 
 func newFollower(s *Store) *follower { return &follower{s: s} }
@@ -242,6 +243,7 @@ func (s *Store) follow(ctx context.Context, verify bool, refuse func(*driver.Dam
 	if w.r.right != w.filesAreRight() { // the first change has come, or the mode is another now
 		return nil, errors.Join(errOvertaken, w.close())
 	}
+	w.bytes = 0
 	return w, nil
 }
 
