@@ -18,23 +18,19 @@ const (
 	slabText    = 1 << 10
 )
 
-func (s *slab) entry() *entry {
-	if len(s.entries) == 0 {
-		s.entries = make([]entry, slabEntries)
-	}
-	e := &s.entries[0]
-	s.entries = s.entries[1:]
-	return e
-}
+func (s *slab) entry() *entry { return nextOf(&s.entries) }
 
 // base returns a version for what an entry's base is: one without data.
-func (s *slab) base() *version {
-	if len(s.bases) == 0 {
-		s.bases = make([]version, slabEntries)
+func (s *slab) base() *version { return nextOf(&s.bases) }
+
+// nextOf gives away one of a piece, of a new one if there is none left.
+func nextOf[T any](piece *[]T) *T {
+	if len(*piece) == 0 {
+		*piece = make([]T, slabEntries)
 	}
-	v := &s.bases[0]
-	s.bases = s.bases[1:]
-	return v
+	x := &(*piece)[0]
+	*piece = (*piece)[1:]
+	return x
 }
 
 // text returns a copy of b.

@@ -2,11 +2,11 @@ package mongostore_test
 
 import (
 	"bytes"
-	"encoding/binary"
-	"io"
 	"net"
 	"sync"
 	"testing"
+
+	"github.com/holdfast-go/holdfast/mongostore/internal/fakeset"
 )
 
 // proxy stands between a store and its server, and breaks connections at the
@@ -133,7 +133,7 @@ func (p *proxy) serve(client, server net.Conn) {
 	defer client.Close()
 	defer server.Close()
 	for {
-		message, err := readMessage(client)
+		message, err := fakeset.ReadMessage(client)
 		if err != nil {
 			return
 		}
@@ -148,7 +148,7 @@ func (p *proxy) serve(client, server net.Conn) {
 		if _, err := server.Write(message); err != nil {
 			return
 		}
-		reply, err := readMessage(server)
+		reply, err := fakeset.ReadMessage(server)
 		if err != nil || lose {
 			return
 		}
@@ -156,15 +156,4 @@ func (p *proxy) serve(client, server net.Conn) {
 			return
 		}
 	}
-}
-
-func readMessage(r io.Reader) ([]byte, error) {
-	header := make([]byte, 4)
-	if _, err := io.ReadFull(r, header); err != nil {
-		return nil, err
-	}
-	message := make([]byte, binary.LittleEndian.Uint32(header))
-	copy(message, header)
-	_, err := io.ReadFull(r, message[4:])
-	return message, err
 }

@@ -163,7 +163,7 @@ func (f *Set) accept() {
 
 // serve answers one message.
 func (f *Set) serve(c net.Conn) error {
-	message, err := readMessage(c)
+	message, err := ReadMessage(c)
 	if err != nil {
 		return err
 	}
@@ -201,7 +201,8 @@ func (f *Set) serve(c net.Conn) error {
 	return errors.New("unknown message")
 }
 
-func readMessage(r io.Reader) ([]byte, error) {
+// ReadMessage reads one message of the protocol, its header included.
+func ReadMessage(r io.Reader) ([]byte, error) {
 	header := make([]byte, 4)
 	if _, err := io.ReadFull(r, header); err != nil {
 		return nil, err
