@@ -8,8 +8,7 @@ FERRET      := ./internal/ferretserver
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Systems that nothing here runs on are at least compiled and vetted, tests
-# included: the library on all of them, the command and what is for a network
-# where people work.
+# included: what users import on all of them, the rest where people work.
 CROSS := windows/amd64 darwin/arm64 freebsd/amd64 linux/arm64
 
 .PHONY: test setup lint cross unit crash mutants build bench fuzz
@@ -25,8 +24,9 @@ lint:
 	@GOWORK=off sh scripts/lint.sh "$(STATICCHECK)" $(FERRET)
 
 cross:
-	@sh scripts/cross.sh "$(CROSS)" .
-	@sh scripts/cross.sh "windows/amd64 darwin/arm64" ./cmd/holdfast $(NETWORK)
+	@sh scripts/cross.sh "$(CROSS)" . ./cmd/holdfast
+	@sh scripts/cross.sh "windows/amd64 darwin/arm64" $(NETWORK)
+	@sh scripts/cross.sh "darwin/arm64" ./bench
 
 unit:
 	@sh scripts/unit.sh $(MODULES)
