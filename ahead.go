@@ -147,6 +147,7 @@ func (a *ahead[T]) work(ctx context.Context) {
 			close(a.gone)
 		}
 	}()
+	var buf []byte
 	for {
 		// With room for one more chunk than slots are free, two would be read
 		// into one slot; so the room comes first, then the chunk.
@@ -160,14 +161,14 @@ func (a *ahead[T]) work(ctx context.Context) {
 		if from >= len(a.ids) {
 			return
 		}
-		a.fill(ctx, &a.slots[chunk%len(a.slots)], a.ids[from:min(from+aheadChunk, len(a.ids))])
+		buf = a.fill(ctx, &a.slots[chunk%len(a.slots)], a.ids[from:min(from+aheadChunk, len(a.ids))], buf)
 	}
 }
 
-// fill reads a chunk. It leaves the rest to the caller where the values are
-// large, and where reading one panics or ends the goroutine: so that the caller
-// meets that itself.
-func (a *ahead[T]) fill(ctx context.Context, s *slot[T], ids []string) {
+// fill reads a chunk, by way of buf where it can, which it returns for the next
+// one. It leaves the rest to the caller where the values are large, and where
+// reading one panics or ends the goroutine: so that the caller meets that itself.
+func (a *ahead[T]) fill(ctx context.Context, s *slot[T], ids []string, buf []byte) []byte {
 	s.items, s.changes = s.items[:0], a.c.s.changes.Load()
 	defer func() {
 		_ = recover()
@@ -176,14 +177,18 @@ func (a *ahead[T]) fill(ctx context.Context, s *slot[T], ids []string) {
 	budget := aheadBytes / len(a.slots)
 	for _, id := range ids {
 		if budget <= 0 {
-			return
+			break
 		}
-		rec, err := a.c.s.get(ctx, a.c.key(id))
+		rec, err := a.c.s.getBy(ctx, a.c.key(id), a.c.appender, buf)
 		it := item[T]{entry: Entry[T]{ID: id}, err: err}
 		if err == nil {
 			it.entry, it.err = a.c.entry(rec)
 		}
 		s.items = append(s.items, it)
 		budget -= len(rec.Data)
+		if a.c.appender != nil && err == nil {
+			buf = rec.Data[:0]
+		}
 	}
+	return buf
 }

@@ -429,3 +429,66 @@ func TestAllBesideWriters(t *testing.T) {
 	cancel()
 	writers.Wait()
 }
+
+// appending reads into memory of its caller's, and counts that.
+type appending struct {
+	*memstore.Store
+	times atomic.Int64
+}
+
+func (s *appending) AppendGet(ctx context.Context, k driver.Key, dst []byte) (driver.Record, error) {
+	s.times.Add(1)
+	rec, err := s.Store.Get(ctx, k)
+	rec.Data = append(dst, rec.Data...)
+	return rec, err
+}
+
+// Values that are read by way of one piece of memory do not keep any of it.
+func TestReadAheadThroughOnePieceOfMemory(t *testing.T) {
+	type kept struct {
+		Text string          `json:"text"`
+		Raw  json.RawMessage `json:"raw"`
+		Any  any             `json:"any"`
+	}
+	d := &appending{Store: memstore.New()}
+	s := newStore(t, d)
+	c, raw := collection[kept](t, s, "e"), collection[json.RawMessage](t, s, "e")
+	const n = 1000
+	text := func(i int) string { return fmt.Sprintf(`{"text":"t%d","raw":[%d],"any":["a%d"]}`, i, i, i) }
+	for i := range n {
+		if err := raw.Put(t.Context(), fmt.Sprint("log-", i), json.RawMessage(text(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var values []kept
+	for e, err := range c.All(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		values = append(values, e.Value)
+	}
+	for i, v := range values {
+		if got := fmt.Sprintf(`{"text":%q,"raw":%s,"any":[%q]}`, v.Text, v.Raw, v.Any.([]any)[0]); got != text(i) {
+			t.Errorf("value %d has become %s", i, got)
+		}
+	}
+	if len(values) != n || runtime.GOMAXPROCS(0) > 1 && d.times.Load() == 0 {
+		t.Errorf("%d values of %d, %d read by AppendGet", len(values), n, d.times.Load())
+	}
+	before, i := d.times.Load(), 0
+	var texts []json.RawMessage
+	for e, err := range raw.All(t.Context()) { // the value is the data itself
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, e.Value)
+	}
+	for ; i < len(texts); i++ {
+		if string(texts[i]) != text(i) {
+			t.Errorf("text %d has become %s", i, texts[i])
+		}
+	}
+	if d.times.Load() != before {
+		t.Error("a codec that keeps the data was given memory that is used again")
+	}
+}

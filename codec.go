@@ -22,6 +22,8 @@ type Codec[T any] interface {
 // (the files are for people), and with numbers in interface values kept as
 // json.Number (a price or an id must not become a rounded float64). As
 // encoding/json does, it stores U+FFFD for bytes of a string that are not UTF-8.
+// It keeps nothing of the data that it decodes: by the rules of encoding/json an
+// UnmarshalJSON copies what it wishes to keep.
 type jsonCodec[T any] struct {
 	plain bool             // T holds no interface values
 	flat  *flatjson.Struct // how T is decoded in less time; nil for most types

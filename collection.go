@@ -30,6 +30,10 @@ type Collection[T any] struct {
 	entity string
 	codec  Codec[T]
 	nulls  bool // T can hold null
+
+	// appender reads for a codec that keeps nothing of what it decodes; nil where
+	// the backend or the codec is none for that.
+	appender driver.AppendGetter
 }
 
 // NewCollection names an entity of the store and the type of its values. It
@@ -48,6 +52,9 @@ func NewCollection[T any](s *Store, entity string, o *CollectionOptions[T]) (*Co
 	}
 	if c.codec == nil {
 		c.codec = defaultCodec[T]()
+	}
+	if _, ok := c.codec.(jsonCodec[T]); ok {
+		c.appender, _ = driver.As[driver.AppendGetter](s.d)
 	}
 	return c, nil
 }

@@ -241,10 +241,19 @@ func (s *Store) init(ctx context.Context, entity string) error {
 }
 
 func (s *Store) get(ctx context.Context, k driver.Key) (Record, error) {
+	return s.getBy(ctx, k, nil, nil)
+}
+
+// getBy is get; with a getter, the data may be where buf is.
+func (s *Store) getBy(ctx context.Context, k driver.Key, getter driver.AppendGetter, buf []byte) (rec Record, err error) {
 	if err := s.begin(ctx, k, true); err != nil {
 		return Record{}, fail("get", k, err)
 	}
-	rec, err := s.d.Get(ctx, k)
+	if getter != nil {
+		rec, err = getter.AppendGet(ctx, k, buf)
+	} else {
+		rec, err = s.d.Get(ctx, k)
+	}
 	if err != nil {
 		err = fail("get", k, err)
 	}

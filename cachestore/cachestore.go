@@ -117,18 +117,34 @@ func (s *Store) Properties() driver.Properties {
 
 // Get implements driver.Store.
 func (s *Store) Get(ctx context.Context, k driver.Key) (driver.Record, error) {
+	return s.AppendGet(ctx, k, nil)
+}
+
+// AppendGet implements driver.AppendGetter, whether the inner store does or not.
+func (s *Store) AppendGet(ctx context.Context, k driver.Key, dst []byte) (driver.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return driver.Record{}, err
 	}
 	rec, f, ok := s.look(k)
-	if ok {
-		rec.Data = slices.Clone(rec.Data)
-		return rec, nil
+	if !ok {
+		began := time.Now()
+		var err error
+		rec, err = s.Store.Get(ctx, k)
+		s.land(k, f, rec, began, err)
+		if err != nil || dst == nil { // what came is the caller's
+			return rec, err
+		}
 	}
-	began := time.Now()
-	rec, err := s.Store.Get(ctx, k)
-	s.land(k, f, rec, began, err)
-	return rec, err
+	rec.Data = append(dst, rec.Data...)
+	return rec, nil
+}
+
+// Lacks implements driver.Partial.
+func (s *Store) Lacks(capability any) bool {
+	if _, own := capability.(*driver.AppendGetter); own {
+		return false
+	}
+	return s.Store.Lacks(capability)
 }
 
 // Has implements driver.Store.

@@ -4,7 +4,7 @@
 //
 // The required part is [Store], four methods. All else is a capability, a
 // small interface that a Store may also have: [Deleter], [Lister], [Applier],
-// [Loader], [Scanner], [Historian], [Watcher], [Recoverer], [Checker], [Flusher],
+// [Loader], [Scanner], [AppendGetter], [Historian], [Watcher], [Recoverer], [Checker], [Flusher],
 // [Describer], [io.Closer]. Package holdfast finds a capability with [As], by assertion on the
 // value it was given, never by unwrapping it (beneath an encrypting wrapper that
 // would write plain text), and answers errors.ErrUnsupported where it is missing.

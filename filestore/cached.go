@@ -87,9 +87,9 @@ func (c *cache) step() {
 	c.leave(e)
 }
 
-// get returns the latest acknowledged version: from memory, or from the
-// snapshot, or whatever else still proves it.
-func (j *journaled) get(ctx context.Context, k driver.Key) (driver.Record, error) {
+// get returns the latest acknowledged version, its data appended to dst: from
+// memory, or from the snapshot, or whatever else still proves it.
+func (j *journaled) get(ctx context.Context, k driver.Key, dst []byte) (driver.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return driver.Record{}, err
 	}
@@ -114,13 +114,13 @@ func (j *journaled) get(ctx context.Context, k driver.Key) (driver.Record, error
 			e.used.Store(true)
 		}
 		if v.data != nil {
-			return e.record(k, v, again), nil
+			return e.record(k, v, again, dst), nil
 		}
 		if !j.s.life.enter() { // Close waits for what reads the disk
 			return driver.Record{}, driver.ErrClosed
 		}
 		defer j.s.life.leave()
-		return j.fetch(e, k)
+		return j.fetch(e, k, dst)
 	}
 }
 
@@ -137,8 +137,8 @@ func (j *journaled) missing(k driver.Key) error {
 
 // record is what a reader gets of a version. again says that the value is read
 // more than once, so that the text of its revision is worth keeping.
-func (e *entry) record(k driver.Key, v *version, again bool) driver.Record {
-	rec := driver.Record{Key: k, Data: append([]byte(nil), v.data...), ModTime: v.time()}
+func (e *entry) record(k driver.Key, v *version, again bool, dst []byte) driver.Record {
+	rec := driver.Record{Key: k, Data: append(dst, v.data...), ModTime: v.time()}
 	if r := e.rev.Load(); r != nil && r.mod == v.mod && r.crc == v.crc {
 		rec.Rev = r.text
 		return rec
@@ -176,14 +176,14 @@ func formatRev(mod int64, crc uint32) string {
 }
 
 // fetch reads a value that is not in memory.
-func (j *journaled) fetch(e *entry, k driver.Key) (driver.Record, error) {
+func (j *journaled) fetch(e *entry, k driver.Key, dst []byte) (driver.Record, error) {
 	for {
 		v := e.seen()
 		switch {
 		case !v.live():
 			return driver.Record{}, driver.ErrNotFound
 		case v.data != nil:
-			return e.record(k, v, true), nil
+			return e.record(k, v, true, dst), nil
 		}
 		data, err := j.data(k, v)
 		if errors.Is(err, errSnapshotGone) && e.seen() != v { // written anew meanwhile, and v with it
@@ -197,7 +197,7 @@ func (j *journaled) fetch(e *entry, k driver.Key) (driver.Record, error) {
 		if e.cur.CompareAndSwap(v, &full) {
 			j.cache.add(e, len(data))
 		}
-		return e.record(k, &full, true), nil
+		return e.record(k, &full, true, dst), nil
 	}
 }
 

@@ -365,7 +365,7 @@ func (f *follower) get(ctx context.Context, k driver.Key) (driver.Record, error)
 		if err := f.damage(k); err != nil {
 			return driver.Record{}, err
 		}
-		rec, err := j.get(ctx, k)
+		rec, err := j.get(ctx, k, nil)
 		switch {
 		case errors.Is(err, errSnapshotGone): // somebody has loaded all again meanwhile
 		case !errors.Is(err, driver.ErrNotFound) && !errors.Is(err, driver.ErrDamaged):

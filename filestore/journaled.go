@@ -433,11 +433,16 @@ func (j *journaled) finish() error {
 		return err
 	}
 	n := j.snap.Load()
-	if n == nil || n.closed && n.seq == j.last {
+	if n == nil {
 		return nil
 	}
-	n.detached = j.detached
-	return j.s.failed(n.commit(j.last, true, time.Now()))
+	if !n.closed || n.seq != j.last {
+		n.detached = j.detached
+		if err := n.commit(j.last, true, time.Now()); err != nil {
+			return j.s.failed(err)
+		}
+	}
+	return j.s.failed(n.seal(time.Now()))
 }
 
 // abandon ends the use of the journal without another checkpoint.

@@ -114,6 +114,10 @@ func (l *loader) readSnapshot() error {
 	if err != nil {
 		return err
 	}
+	if err := l.reserve(n); err != nil {
+		return errors.Join(err, n.close())
+	}
+	defer func() { l.j.index.slab.release() }()
 	r := &snapReader{n: n, each: l.snapEntry}
 	if err := r.read(); err != nil {
 		return errors.Join(err, n.close())
@@ -131,6 +135,7 @@ func (l *loader) readSnapshot() error {
 	}
 	l.seq, l.clean, l.unsure, l.group = r.seq, r.closed, r.damage, r.before
 	n.size, n.seq, n.closed, n.detached = max(r.end, snapHead), r.seq, r.closed, r.detached
+	n.committed, n.group = r.end, r.before
 	l.detached = r.detached
 	if l.unsure != nil || len(l.suspects) > 0 {
 		l.broken = n
@@ -138,6 +143,17 @@ func (l *loader) readSnapshot() error {
 		l.snap = n
 	}
 	return nil
+}
+
+// reserve makes room for the values of a large snapshot: about so much of it is
+// what they take, if they are small, and the cache keeps no more than its limit.
+func (l *loader) reserve(n *snapshot) error {
+	const large = 4 << 20
+	info, err := n.file.Stat()
+	if err == nil && info.Size() > large { // else it costs time alone
+		l.j.index.slab.reserve(min(info.Size()/4*3, l.j.cache.limit))
+	}
+	return err
 }
 
 // snapEntry takes over one entry. whole is false if its data is damaged.
@@ -162,9 +178,7 @@ func (l *loader) snapEntry(x *snapEntry, whole bool) error {
 	*base = x.version()
 	e.base = base
 	if whole && l.j.cache.room(len(x.data)) {
-		full := *base
-		full.data = append(make([]byte, 0, len(x.data)), x.data...)
-		e.cur.Store(&full)
+		e.cur.Store(l.j.index.slab.full(base, x.data))
 		l.j.cache.add(e, len(x.data))
 	} else {
 		e.cur.Store(base)

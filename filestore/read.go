@@ -35,7 +35,7 @@ func (c *content) damaged() bool { return c.problem != "" }
 // program's atomic replacement of it is seen.
 func (s *Store) Get(ctx context.Context, k driver.Key) (driver.Record, error) {
 	if s.j != nil {
-		return s.j.get(ctx, k)
+		return s.j.get(ctx, k, nil)
 	}
 	done, err := s.enter(ctx)
 	if err != nil {
@@ -46,6 +46,19 @@ func (s *Store) Get(ctx context.Context, k driver.Key) (driver.Record, error) {
 		return s.f.get(ctx, k)
 	}
 	return s.get(k)
+}
+
+// AppendGet implements driver.AppendGetter. Where the value is in memory it
+// allocates nothing but, now and then, the text of a revision.
+func (s *Store) AppendGet(ctx context.Context, k driver.Key, dst []byte) (driver.Record, error) {
+	if s.j != nil {
+		return s.j.get(ctx, k, dst)
+	}
+	rec, err := s.Get(ctx, k)
+	if err == nil {
+		rec.Data = append(dst, rec.Data...)
+	}
+	return rec, err
 }
 
 // Has implements driver.Store. It reads the whole value: a file that is there

@@ -2,26 +2,60 @@ package filestore
 
 import "strings"
 
-// slab has room for the entries that an index is filled with, for what the
-// snapshot has of them, and for their ids, many in one piece: 100,000 pieces each
-// of its own take longer to allocate than to fill. A piece stays in memory as
-// long as anything in it is used, so a version with data, which the cache is to
-// be able to give up, is never part of one.
+// slab has room for what an index is filled with when a store is opened, many in
+// one piece: 100,000 pieces each of its own take longer to allocate than to fill.
+//
+// A piece stays in memory as long as anything in it is used. For values that the
+// cache gives up one by one that is dear: in the worst case one small value holds
+// a whole piece, so that beside the cache's limit there may be as much again as
+// was read at the start. The cache gives up in the order in which it was filled,
+// neighbours together; and a piece is small.
 type slab struct {
 	entries []entry   // that are not given away yet
 	bases   []version // the same
+	fulls   []version // the same
 	ids     strings.Builder
+	data    []byte   // the rest of a piece
+	ready   [][]byte // pieces for data that were allocated before
 }
 
 const (
 	slabEntries = 64
 	slabText    = 1 << 10
+	slabData    = 64 << 10
+	slabShare   = 2 << 10 // the largest value that shares a piece with others
 )
 
 func (s *slab) entry() *entry { return nextOf(&s.entries) }
 
 // base returns a version for what an entry's base is: one without data.
 func (s *slab) base() *version { return nextOf(&s.bases) }
+
+// full returns base with a copy of data. It shares no piece with bases, which stay
+// for as long as their entries do, and a large value shares none at all.
+func (s *slab) full(base *version, data []byte) *version {
+	v := &version{}
+	if len(data) <= slabShare {
+		v = nextOf(&s.fulls)
+	}
+	*v = *base
+	v.data = s.bytes(data)
+	return v
+}
+
+func (s *slab) bytes(b []byte) []byte {
+	n := len(b)
+	if n > slabShare {
+		return append(make([]byte, 0, n), b...)
+	}
+	if n > len(s.data) {
+		s.data = s.piece()
+	}
+	copied := s.data[:n:n]
+	copy(copied, b)
+	s.data = s.data[n:]
+	return copied
+}
 
 // nextOf gives away one of a piece, of a new one if there is none left.
 func nextOf[T any](piece *[]T) *T {
@@ -43,3 +77,26 @@ func (s *slab) text(b []byte) string {
 	s.ids.Write(b) // within what it has: the strings before are not moved
 	return s.ids.String()[at:]
 }
+
+func (s *slab) piece() []byte {
+	if n := len(s.ready); n > 0 {
+		p := s.ready[n-1]
+		s.ready = s.ready[:n-1]
+		return p
+	}
+	return make([]byte, slabData)
+}
+
+// reserve allocates the pieces for so many bytes of data before anything else is.
+// What the garbage collector does while a heap grows depends on how large it is
+// already: so it looks once at an index that fills, in the place of each time
+// that it has doubled. Memory of which nothing is used costs no page.
+func (s *slab) reserve(size int64) {
+	s.ready = make([][]byte, size/slabData)
+	for i := range s.ready {
+		s.ready[i] = make([]byte, slabData)
+	}
+}
+
+// release gives up what was reserved and is not used.
+func (s *slab) release() { s.ready = nil }

@@ -91,6 +91,11 @@ type snapshot struct {
 	closed bool  // the last commit is that of Close
 	live   int64 // bytes of entries that are up to date
 
+	// Where the last commit ends, and where what it covers begins: only that may
+	// be in the page cache alone, should this process be killed. 0 for group: the
+	// whole snapshot was flushed before it got its name.
+	committed, group int64
+
 	detached bool // the files count, and not what is here; said by the next commit
 
 	mu   sync.RWMutex // against closing while somebody reads
@@ -320,7 +325,22 @@ func (n *snapshot) commit(seq uint64, closed bool, now time.Time) error {
 		return err
 	}
 	n.seq, n.closed = seq, closed
+	n.group, n.committed = n.committed, n.size
 	return nil
+}
+
+// maxGroup is how much the last commit of a store that was closed may cover. The
+// next opening writes that again (see holdSnapshot), and somebody waits for it.
+const maxGroup = 64 << 10
+
+// seal makes the next opening write little again: a second commit proves that
+// everything before the first was flushed. A power cut before it is durable
+// leaves the first, which says the same.
+func (n *snapshot) seal(now time.Time) error {
+	if n.group == 0 || n.size-n.group <= maxGroup { // the first one came before the snapshot's name
+		return nil
+	}
+	return n.commit(n.seq, n.closed, now)
 }
 
 // close lets go of the file, once nobody reads it.

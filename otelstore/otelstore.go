@@ -174,6 +174,13 @@ func (s *Store) Get(ctx context.Context, k driver.Key) (driver.Record, error) {
 	return rec, o.end(err)
 }
 
+// AppendGet implements driver.AppendGetter. It is told as the get that it is.
+func (s *Store) AppendGet(ctx context.Context, k driver.Key, dst []byte) (driver.Record, error) {
+	o := s.begin(ctx, "get", k.Entity)
+	rec, err := s.Store.AppendGet(o.ctx, k, dst)
+	return rec, o.end(err)
+}
+
 // Has implements driver.Store.
 func (s *Store) Has(ctx context.Context, k driver.Key) (bool, error) {
 	o := s.begin(ctx, "has", k.Entity)

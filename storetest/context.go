@@ -63,6 +63,10 @@ func driverCalls() []driverCall {
 		{"Scan", scanner, func(ctx context.Context, d driver.Store) error {
 			return firstError(d.(driver.Scanner).Scan(ctx, there.Entity))
 		}},
+		{"AppendGet", appender, func(ctx context.Context, d driver.Store) error {
+			_, err := d.(driver.AppendGetter).AppendGet(ctx, there, nil)
+			return err
+		}},
 		{"History", historian, func(ctx context.Context, d driver.Store) error {
 			return firstError(d.(driver.Historian).History(ctx, there))
 		}},

@@ -26,7 +26,7 @@ const sacrifice = "STORETEST_MUTANTS"
 
 func mutants() []mutant {
 	return slices.Concat(valueMutants, damageMutants, nameMutants, jsonMutants,
-		revisionMutants, applyMutants, listMutants, loadMutants, scanMutants, historyMutants, watchMutants, otherMutants)
+		revisionMutants, applyMutants, listMutants, loadMutants, scanMutants, appendGetMutants, historyMutants, watchMutants, otherMutants)
 }
 
 // TestMutants fails, mutant by mutant, in the processes that

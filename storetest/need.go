@@ -16,6 +16,7 @@ const (
 	anyBatch // over keys and entities
 	loader
 	scanner
+	appender
 	historian
 	watcher
 	checker
@@ -38,6 +39,7 @@ func (su *suite) lacks(s driver.Store, n need) string {
 		{anyBatch, scope == driver.BatchAny, "driver.Applier over several keys"},
 		{loader, is[driver.Loader](s), "driver.Loader"},
 		{scanner, is[driver.Scanner](s), "driver.Scanner"},
+		{appender, is[driver.AppendGetter](s), "driver.AppendGetter"},
 		{historian, is[driver.Historian](s) && keepsHistory(s), "driver.Historian"},
 		{watcher, is[driver.Watcher](s), "driver.Watcher"},
 		{checker, is[driver.Checker](s), "driver.Checker"},

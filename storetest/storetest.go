@@ -106,6 +106,7 @@ func groups() []group {
 		{"Apply", applyCases()},
 		{"Load", loadCases()},
 		{"Scan", scanCases()},
+		{"AppendGet", appendGetCases()},
 		{"History", historyCases()},
 		{"Concurrency", concurrencyCases()},
 		{"Watch", watchCases()},

@@ -11,21 +11,22 @@ import (
 // twisted is a handle of which single methods have been replaced.
 type twisted struct {
 	*handle
-	mu       sync.Mutex // for the sabotage
-	init     func(context.Context, string) error
-	get      func(context.Context, driver.Key) (driver.Record, error)
-	has      func(context.Context, driver.Key) (bool, error)
-	put      func(context.Context, driver.Key, []byte) error
-	del      func(context.Context, driver.Key) error
-	clear    func(context.Context, string) error
-	ids      func(context.Context, string) iter.Seq2[string, error]
-	entities func(context.Context) iter.Seq2[string, error]
-	apply    func(context.Context, []driver.Cond, []driver.Op) error
-	load     func(context.Context, []driver.Value) []error
-	scan     func(context.Context, string) iter.Seq2[driver.Record, error]
-	history  func(context.Context, driver.Key) iter.Seq2[driver.Version, error]
-	watch    func(context.Context, string) iter.Seq2[driver.Change, error]
-	props    func() driver.Properties
+	mu        sync.Mutex // for the sabotage
+	init      func(context.Context, string) error
+	get       func(context.Context, driver.Key) (driver.Record, error)
+	has       func(context.Context, driver.Key) (bool, error)
+	put       func(context.Context, driver.Key, []byte) error
+	del       func(context.Context, driver.Key) error
+	clear     func(context.Context, string) error
+	ids       func(context.Context, string) iter.Seq2[string, error]
+	entities  func(context.Context) iter.Seq2[string, error]
+	apply     func(context.Context, []driver.Cond, []driver.Op) error
+	load      func(context.Context, []driver.Value) []error
+	scan      func(context.Context, string) iter.Seq2[driver.Record, error]
+	appendGet appendGetFunc
+	history   func(context.Context, driver.Key) iter.Seq2[driver.Version, error]
+	watch     func(context.Context, string) iter.Seq2[driver.Change, error]
+	props     func() driver.Properties
 }
 
 func newTwisted(h *handle) *twisted {

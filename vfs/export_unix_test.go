@@ -2,20 +2,33 @@
 
 package vfs
 
-import "os"
+import (
+	"io"
+	"os"
+)
 
 // CreateDir is what OpenOS does for OSOptions.Create, with the sync of one
 // directory handed in, so that a test can watch it and fail it.
 var CreateDir = createDirBy
 
-// StatNames is what StatDir does with the names that it has listed, so that a
-// test can have some vanish meanwhile.
+// StatListed is what StatDir does with a listing, so that a test can have it
+// fail.
+func StatListed(dir *os.File, more func(n int) ([]string, error)) ([]Info, error) {
+	return statNames(int(dir.Fd()), more)
+}
+
+// StatNames is StatListed of some names, of which a test can have some vanish
+// meanwhile.
 func StatNames(dir *os.File, names []string) ([]Info, error) {
-	list, err := statNames(int(dir.Fd()), names)
-	if err != nil {
-		return nil, err
-	}
-	return list, nil
+	return StatListed(dir, func(n int) ([]string, error) {
+		if len(names) == 0 {
+			return nil, io.EOF
+		}
+		n = min(n, len(names))
+		some := names[:n]
+		names = names[n:]
+		return some, nil
+	})
 }
 
 // SyncOpenDir is what SyncDir does once it has the directory open.

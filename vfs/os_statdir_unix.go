@@ -3,6 +3,8 @@
 package vfs
 
 import (
+	"errors"
+	"io"
 	"io/fs"
 	"path"
 	"runtime"
@@ -15,7 +17,7 @@ import (
 
 const (
 	statAlone   = 512 // up to so many names, more goroutines save next to nothing
-	statBlock   = 256 // names that a goroutine takes at a time
+	statBlock   = 512 // names that a goroutine takes at a time
 	statWorkers = 4   // goroutines at most: the program has other work for its processors
 )
 
@@ -27,50 +29,77 @@ func (s *osFS) StatDir(name string) ([]Info, error) {
 		return nil, err
 	}
 	defer d.Close()
-	names, err := d.Readdirnames(-1)
-	if err != nil {
-		return nil, err
-	}
-	list, failed := statNames(int(d.Fd()), names)
-	if failed != nil { // half a listing passed off as whole would lose entities
+	list, err := statNames(int(d.Fd()), d.Readdirnames)
+	var failed *fs.PathError
+	if errors.As(err, &failed) && failed.Op == "statdir" {
 		failed.Path = path.Join(name, failed.Path)
-		return nil, failed
 	}
-	return list, nil
+	return list, err
 }
 
 // statNames describes those names of the directory dirfd that are still there.
-func statNames(dirfd int, names []string) ([]Info, *fs.PathError) {
-	list := make([]Info, len(names))
-	workers := 1
-	if len(names) > statAlone {
-		workers = min(runtime.GOMAXPROCS(0), statWorkers)
-	}
-	var next atomic.Int64
-	var failed atomic.Pointer[fs.PathError]
-	work := func() {
-		for failed.Load() == nil {
-			end := int(next.Add(statBlock))
-			start := end - statBlock
-			if start >= len(names) {
-				return
-			}
-			end = min(end, len(names))
-			if err := statInto(list[start:end], dirfd, names[start:end]); err != nil {
-				failed.Store(err)
-			}
-		}
-	}
-	var wg sync.WaitGroup
-	for range workers - 1 {
-		wg.Go(work)
-	}
-	work()
-	wg.Wait()
-	if err := failed.Load(); err != nil {
+// more lists them, so many at a time, and io.EOF after the last: to read a large
+// directory off a disk takes about as long as to look at what it lists, so the
+// one goes on beside the other.
+func statNames(dirfd int, more func(n int) ([]string, error)) ([]Info, error) {
+	names, err := more(statAlone)
+	if err != nil && err != io.EOF {
 		return nil, err
 	}
-	return slices.DeleteFunc(list, func(i Info) bool { return i.Name == "" }), nil
+	first := make([]Info, len(names))
+	if failed := statInto(first, dirfd, names); failed != nil {
+		return nil, failed // half a listing passed off as whole would lose entities
+	}
+	list := [][]Info{first}
+	if len(names) == statAlone {
+		if list, err = statMany(dirfd, more); err != nil {
+			return nil, err
+		}
+		list = append([][]Info{first}, list...)
+	}
+	return slices.DeleteFunc(slices.Concat(list...), func(i Info) bool { return i.Name == "" }), nil
+}
+
+// statMany looks at what more lists with several goroutines, and returns what
+// they see in its order.
+func statMany(dirfd int, more func(n int) ([]string, error)) (list [][]Info, err error) {
+	type block struct {
+		names []string
+		infos []Info
+	}
+	workers := min(runtime.GOMAXPROCS(0), statWorkers)
+	blocks := make(chan block, 2*workers)
+	var failed atomic.Pointer[fs.PathError]
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for b := range blocks {
+				if failed.Load() != nil {
+					continue // until the listing ends
+				}
+				if err := statInto(b.infos, dirfd, b.names); err != nil {
+					failed.Store(err)
+				}
+			}
+		})
+	}
+	for err == nil && failed.Load() == nil {
+		var names []string
+		if names, err = more(statBlock); len(names) > 0 {
+			infos := make([]Info, len(names))
+			list = append(list, infos)
+			blocks <- block{names, infos}
+		}
+	}
+	close(blocks)
+	wg.Wait()
+	if failed := failed.Load(); failed != nil {
+		return nil, failed
+	}
+	if err != io.EOF {
+		return nil, err
+	}
+	return list, nil
 }
 
 // statInto describes each of names in the same place of list, which it leaves

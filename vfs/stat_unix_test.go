@@ -108,6 +108,30 @@ func TestStatDirWhileFilesVanish(t *testing.T) {
 	}
 }
 
+// A directory that cannot be listed to its end is no shorter directory.
+func TestStatDirOfAListingThatFails(t *testing.T) {
+	d, err := os.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	for _, n := range []int{0, 100, 512, 3000} {
+		left := n
+		list, err := vfs.StatListed(d, func(some int) ([]string, error) {
+			var err error
+			if some >= left { // names that were read before it come with the error
+				some, err = left, syscall.EIO
+			}
+			left -= some
+			return slices.Repeat([]string{"."}, some), err
+		})
+		wantErr(t, fmt.Sprintf("after %d names", n), err, syscall.EIO)
+		if list != nil {
+			t.Errorf("after %d names: half a listing of %d", n, len(list))
+		}
+	}
+}
+
 func TestStatDirBesideChanges(t *testing.T) {
 	fsys := manyFiles(t, 2000)
 	var wg sync.WaitGroup

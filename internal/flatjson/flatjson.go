@@ -108,7 +108,7 @@ func decoderOf(t reflect.Type) decoder {
 	}
 	switch t.Kind() {
 	case reflect.String:
-		return decodeString
+		return (&memo{}).decode
 	case reflect.Bool:
 		return decodeBool
 	case reflect.Float32, reflect.Float64:

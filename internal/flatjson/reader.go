@@ -107,14 +107,6 @@ func (r *reader) word(w string) bool {
 	return true
 }
 
-func decodeString(r *reader, v reflect.Value) bool {
-	text, ok := r.text()
-	if ok {
-		v.SetString(string(text))
-	}
-	return ok
-}
-
 func decodeBool(r *reader, v reflect.Value) bool {
 	yes := r.word("true")
 	if yes || r.word("false") {

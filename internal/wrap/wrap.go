@@ -24,6 +24,7 @@ type Store struct {
 	applier   driver.Applier
 	loader    driver.Loader
 	scanner   driver.Scanner
+	appender  driver.AppendGetter
 	historian driver.Historian
 	watcher   driver.Watcher
 	recoverer driver.Recoverer
@@ -42,6 +43,7 @@ func New(inner driver.Store) Store {
 		applier:   as[driver.Applier](inner),
 		loader:    as[driver.Loader](inner),
 		scanner:   as[driver.Scanner](inner),
+		appender:  as[driver.AppendGetter](inner),
 		historian: as[driver.Historian](inner),
 		watcher:   as[driver.Watcher](inner),
 		recoverer: as[driver.Recoverer](inner),
@@ -70,6 +72,8 @@ func (s *Store) Lacks(capability any) bool {
 		return s.loader == nil
 	case *driver.Scanner:
 		return s.scanner == nil
+	case *driver.AppendGetter:
+		return s.appender == nil
 	case *driver.Historian:
 		return s.historian == nil
 	case *driver.Watcher:
@@ -94,6 +98,14 @@ func (s *Store) Init(ctx context.Context, entity string) error { return s.inner.
 // Get implements driver.Store.
 func (s *Store) Get(ctx context.Context, k driver.Key) (driver.Record, error) {
 	return s.inner.Get(ctx, k)
+}
+
+// AppendGet implements driver.AppendGetter.
+func (s *Store) AppendGet(ctx context.Context, k driver.Key, dst []byte) (driver.Record, error) {
+	if s.appender == nil {
+		return driver.Record{}, errors.ErrUnsupported
+	}
+	return s.appender.AppendGet(ctx, k, dst)
 }
 
 // Has implements driver.Store.

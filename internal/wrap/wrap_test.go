@@ -44,18 +44,19 @@ func TestConformance(t *testing.T) {
 // capabilities is what a store has, by the name of the interface.
 func capabilities(s driver.Store) map[string]bool {
 	return map[string]bool{
-		"Deleter":   has[driver.Deleter](s),
-		"Lister":    has[driver.Lister](s),
-		"Applier":   has[driver.Applier](s),
-		"Loader":    has[driver.Loader](s),
-		"Scanner":   has[driver.Scanner](s),
-		"Historian": has[driver.Historian](s),
-		"Watcher":   has[driver.Watcher](s),
-		"Recoverer": has[driver.Recoverer](s),
-		"Checker":   has[driver.Checker](s),
-		"Flusher":   has[driver.Flusher](s),
-		"Describer": has[driver.Describer](s),
-		"Closer":    has[io.Closer](s),
+		"Deleter":      has[driver.Deleter](s),
+		"Lister":       has[driver.Lister](s),
+		"Applier":      has[driver.Applier](s),
+		"Loader":       has[driver.Loader](s),
+		"Scanner":      has[driver.Scanner](s),
+		"AppendGetter": has[driver.AppendGetter](s),
+		"Historian":    has[driver.Historian](s),
+		"Watcher":      has[driver.Watcher](s),
+		"Recoverer":    has[driver.Recoverer](s),
+		"Checker":      has[driver.Checker](s),
+		"Flusher":      has[driver.Flusher](s),
+		"Describer":    has[driver.Describer](s),
+		"Closer":       has[io.Closer](s),
 	}
 }
 
