@@ -43,6 +43,11 @@ type Typed interface {
 	GetRow(key string) (row.Row, error)
 }
 
+// Appender copies a value into memory that the reader uses again.
+type Appender interface {
+	AppendGet(key string, dst []byte) ([]byte, error)
+}
+
 // External measures itself, because it is not written in Go.
 type External interface {
 	Writes(ctx context.Context, l Load) (Tally, error)
@@ -92,10 +97,14 @@ func New(name string, threads int) (Contender, error) {
 		return &groupLimit{}, nil
 	case suite.MapLimit:
 		return &lockedMap{}, nil
+	case suite.MapInto:
+		return &mapInto{}, nil
 	case suite.Holdfast, suite.Holdfast + suite.KilledSuffix:
 		return &files{}, nil
 	case suite.Typed:
 		return &typedFiles{}, nil
+	case suite.HoldfastInto:
+		return &filesInto{}, nil
 	case suite.Direct:
 		return &files{params: "journal=off"}, nil
 	}
@@ -118,6 +127,8 @@ func newPeer(name string, threads int) (Contender, error) {
 		return &sqlite{readers: threads}, nil
 	case suite.Diskv:
 		return &diskvStore{}, nil
+	case suite.DiskvInto:
+		return &diskvInto{}, nil
 	case suite.Buntdb:
 		return &buntDB{}, nil
 	case suite.RedisServer:

@@ -65,7 +65,7 @@ func keeps(t *testing.T, name string, threads int) {
 			clear(buf) // a store that keeps the slice is found out
 		}
 	}
-	if name == suite.MapLimit {
+	if name == suite.MapLimit || name == suite.MapInto {
 		check(t, c, keys)
 		return
 	}
@@ -95,6 +95,13 @@ func check(t *testing.T, c contender.Contender, keys int) {
 			t.Errorf("%s: %s, %v", row.Key(key), got, err)
 		}
 		clear(got)
+		if a, ok := c.(contender.Appender); ok {
+			got, err := a.AppendGet(row.Key(key), []byte("before"))
+			if want := row.Append([]byte("before"), key, 3); err != nil || string(got) != string(want) {
+				t.Errorf("%s: %s, %v", row.Key(key), got, err)
+			}
+			clear(got)
+		}
 		if again, err := c.Get(row.Key(key)); err != nil || len(again) == 0 || again[0] != '{' {
 			t.Errorf("%s was not a copy: %s, %v", row.Key(key), again, err)
 		}

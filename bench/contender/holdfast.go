@@ -60,6 +60,25 @@ func (c *files) Get(key string) ([]byte, error) {
 	return rec.Data, err
 }
 
+// filesInto is Holdfast for a reader who has memory already.
+type filesInto struct {
+	files
+	appender driver.AppendGetter
+}
+
+func (c *filesInto) Open(dir string) error {
+	err := c.files.Open(dir)
+	if err == nil {
+		c.appender, _ = driver.As[driver.AppendGetter](c.driver)
+	}
+	return err
+}
+
+func (c *filesInto) AppendGet(key string, dst []byte) ([]byte, error) {
+	rec, err := c.appender.AppendGet(context.Background(), driver.Key{Entity: entity, ID: key}, dst)
+	return rec.Data, err
+}
+
 // All is what an application does at its start.
 func (c *files) All(each func(key string, r *row.Row)) error {
 	for e, err := range c.rows.All(context.Background()) {

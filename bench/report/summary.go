@@ -118,7 +118,7 @@ func (s *summary) speed(place int, w suite.Workload, name, other string) float64
 func (s *summary) bestPeer(place int, w suite.Workload) string {
 	best := ""
 	for _, name := range w.Names {
-		if name == w.Limit || ours(name) || s.at(place, w.ID, name) == nil {
+		if name == w.Limit || name == suite.MapInto || ours(name) || s.at(place, w.ID, name) == nil {
 			continue
 		}
 		if best == "" || s.speed(place, w, name, best) > 1 {

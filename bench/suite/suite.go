@@ -23,7 +23,9 @@ const (
 	Limit        = "the disk's limit"
 	GroupLimit   = "the disk's limit, group commit"
 	MapLimit     = "map with a lock, copied"
+	MapInto      = "map" + IntoSuffix
 	Holdfast     = "Holdfast"
+	HoldfastInto = "Holdfast" + IntoSuffix
 	Typed        = "Holdfast, typed"
 	Direct       = "Holdfast, direct"
 	BacktestKit  = "backtest-kit's way"
@@ -33,9 +35,11 @@ const (
 	Pebble       = "Pebble"
 	SQLite       = "SQLite"
 	Diskv        = "diskv, cached"
+	DiskvInto    = "diskv" + IntoSuffix
 	Buntdb       = "buntdb"
 	RedisServer  = "Redis"
 	KilledSuffix = ", killed"
+	IntoSuffix   = ", into a buffer" // that the reader uses again
 )
 
 // Workload is one section of the table.
@@ -64,7 +68,7 @@ func All(entities, growth int) []Workload {
 	}
 	reads := func(threads int, title string) Workload {
 		return Workload{ID: fmt.Sprintf("read-%d", threads), Title: title, Kind: Read, Threads: threads, Limit: MapLimit,
-			Names: join([]string{MapLimit}, ours, []string{Diskv}, peers)}
+			Names: join([]string{MapLimit, MapInto}, ours, []string{HoldfastInto, Diskv, DiskvInto}, peers)}
 	}
 	starts := func(id, title string, cold bool) Workload {
 		return Workload{ID: id, Title: title, Kind: Start, Size: entities, Cold: cold,

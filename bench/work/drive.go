@@ -144,11 +144,10 @@ const readBurst = 64
 func readers(ctx context.Context, c contender.Contender, l contender.Load) (contender.Tally, error) {
 	clock := newClock()
 	var total atomic.Int64
-	get := getter(c)
 	var wg sync.WaitGroup
 	for range l.Threads {
 		wg.Go(func() {
-			n := int64(0)
+			get, n := getter(c), int64(0)
 			defer func() { total.Add(n) }()
 			for {
 				before := clock.phase.Load()
@@ -182,6 +181,16 @@ func getter(c contender.Contender) func() error {
 		return func() error {
 			r, err := t.GetRow(key)
 			if err == nil && r.Symbol != key {
+				err = errWrongValue
+			}
+			return err
+		}
+	}
+	if a, ok := c.(contender.Appender); ok {
+		var buf []byte
+		return func() (err error) {
+			buf, err = a.AppendGet(key, buf[:0])
+			if err == nil && len(buf) != row.Size {
 				err = errWrongValue
 			}
 			return err
