@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -131,6 +132,43 @@ func (in *intake) wait() *batch {
 		in.handed.Wait()
 	}
 	return in.pop()
+}
+
+// gather lets those whom a flush has woken join the next one: it costs the same
+// for one record and for a hundred. Where they were many, it goes on as long as
+// more come, so that all writers share one flush and do not fall into two halves
+// that wait for each other's. It gives way to goroutines that can run, and never
+// waits for one that cannot.
+func (in *intake) gather(woken int) {
+	runtime.Gosched()
+	if woken < aCrowd {
+		return
+	}
+	before := 0
+	for range maxYields {
+		n := in.waiting()
+		if n <= before {
+			return
+		}
+		before = n
+		runtime.Gosched()
+	}
+}
+
+const (
+	aCrowd    = 8
+	maxYields = 8 // for one who computes all the time each may last as long as a time slice
+)
+
+// waiting returns how many records the open batch has; 0 if a full one is not
+// to wait for any more.
+func (in *intake) waiting() int {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.open == nil || len(in.full) > 0 {
+		return 0
+	}
+	return len(in.open.items)
 }
 
 // recycle keeps the memory of a batch for another one.

@@ -63,8 +63,9 @@ func newJournal(fsys vfs.FS, dir string, opt Options, sv *survey) *Journal {
 func (j *Journal) start() {
 	j.work.Go(func() {
 		for b := j.in.wait(); b != nil; b = j.in.wait() {
+			woken := len(b.items)
 			j.commit(b)
-			runtime.Gosched() // whom this flush woke may join the next one
+			j.in.gather(woken)
 		}
 	})
 	j.work.Go(func() {

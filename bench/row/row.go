@@ -40,6 +40,15 @@ const (
 // Key names the i-th entity.
 func Key(i int) string { return string(appendKey(nil, i)) }
 
+// Keys names the first n entities.
+func Keys(n int) []string {
+	keys := make([]string, n)
+	for i := range keys {
+		keys[i] = Key(i)
+	}
+	return keys
+}
+
 // Index is the number of a key that Key has made.
 func Index(key string) (int, error) {
 	if len(key) != 12 || key[0] != 'C' || key[8:] != "USDT" {

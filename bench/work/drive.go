@@ -80,11 +80,12 @@ func (c *clock) err(ctx context.Context) error {
 // and where it goes on.
 func writers(ctx context.Context, c contender.Contender, l contender.Load, last []int64) (contender.Tally, error) {
 	clock := newClock()
+	keys := row.Keys(len(last))
 	histograms := make([]stats.Histogram, l.Threads)
 	var wg sync.WaitGroup
 	for thread := range l.Threads {
 		wg.Go(func() {
-			put := newPutter(c)
+			put := newPutter(c, keys)
 			before := time.Now()
 			for key := thread; ; key += l.Threads {
 				if key >= l.Keys {
@@ -122,7 +123,7 @@ func tally(h *stats.Histogram, took time.Duration) contender.Tally {
 }
 
 // newPutter returns what one thread calls to put.
-func newPutter(c contender.Contender) func(key int, seq int64) error {
+func newPutter(c contender.Contender, keys []string) func(key int, seq int64) error {
 	if t, ok := c.(contender.Typed); ok {
 		return func(key int, seq int64) error {
 			r := row.Make(key, seq)
@@ -132,7 +133,7 @@ func newPutter(c contender.Contender) func(key int, seq int64) error {
 	var buf []byte
 	return func(key int, seq int64) error {
 		buf = row.Append(buf[:0], key, seq)
-		return c.Put(row.Key(key), buf)
+		return c.Put(keys[key], buf)
 	}
 }
 

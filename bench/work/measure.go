@@ -50,11 +50,12 @@ func (j *job) writes(ctx context.Context, c contender.Contender) (contender.Tall
 
 // putAll puts each key once, so that all that follows overwrites.
 func putAll(ctx context.Context, c contender.Contender, threads int, last []int64) error {
+	keys := row.Keys(len(last)) // made before: garbage of ours is not to show in what is measured
 	errs := make([]error, threads)
 	var wg sync.WaitGroup
 	for thread := range threads {
 		wg.Go(func() {
-			put := newPutter(c)
+			put := newPutter(c, keys)
 			for key := thread; key < len(last) && errs[thread] == nil; key += threads {
 				last[key]++
 				if errs[thread] = put(key, last[key]); errs[thread] == nil {
