@@ -180,11 +180,11 @@ func (a *ahead[T]) fill(ctx context.Context, s *slot[T], ids []string, buf []byt
 			break
 		}
 		rec, err := a.c.s.getBy(ctx, a.c.key(id), a.c.appender, buf)
-		it := item[T]{entry: Entry[T]{ID: id}, err: err}
-		if err == nil {
-			it.entry, it.err = a.c.entry(rec)
+		items := append(s.items, item[T]{entry: Entry[T]{ID: id}, err: err})
+		if it := &items[len(items)-1]; err == nil {
+			it.err = a.c.entryTo(&it.entry, rec)
 		}
-		s.items = append(s.items, it)
+		s.items = items // not before: what panics is not there
 		budget -= len(rec.Data)
 		if a.c.appender != nil && err == nil {
 			buf = rec.Data[:0]

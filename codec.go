@@ -41,20 +41,25 @@ func (jsonCodec[T]) Encode(v T) ([]byte, error) {
 
 func (c jsonCodec[T]) Decode(data []byte) (T, error) {
 	var v T
+	err := c.decodeTo(&v, data)
+	return v, err
+}
+
+// decodeTo is Decode into a zero T that is there already: in a long listing one
+// of its own for each value is much to allocate, and to copy.
+func (c jsonCodec[T]) decodeTo(v *T, data []byte) error {
 	if c.flat != nil {
-		if c.flat.Decode(data, reflect.ValueOf(&v).Elem()) {
-			return v, nil
+		if c.flat.Decode(data, reflect.ValueOf(v).Elem()) {
+			return nil
 		}
-		v = *new(T)
+		*v = *new(T)
 	}
 	if c.plain { // the same without a Decoder, which has a buffer of its own
-		err := json.Unmarshal(data, &v)
-		return v, err
+		return json.Unmarshal(data, v)
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
-	err := dec.Decode(&v)
-	return v, err
+	return dec.Decode(v)
 }
 
 // rawCodec is the default for json.RawMessage: the very bytes.

@@ -323,8 +323,28 @@ func (c *Collection[T]) entry(rec Record) (Entry[T], error) {
 	}
 	v, err := c.codec.Decode(rec.Data)
 	if err != nil {
-		return e, fail("get", rec.Key, fmt.Errorf("decode as %T: %w", v, err))
+		return e, c.undecodable(rec.Key, err)
 	}
 	e.Value = v
 	return e, nil
+}
+
+// entryTo is entry into a zero one that is there already. (As entry itself it
+// would make each Get allocate one.)
+func (c *Collection[T]) entryTo(e *Entry[T], rec Record) (err error) {
+	json, ok := c.codec.(jsonCodec[T])
+	if !ok || !c.nulls && isNull(rec.Data) {
+		*e, err = c.entry(rec)
+		return err
+	}
+	e.ID, e.Rev, e.ModTime = rec.Key.ID, rec.Rev, rec.ModTime
+	if err := json.decodeTo(&e.Value, rec.Data); err != nil {
+		e.Value = *new(T)
+		return c.undecodable(rec.Key, err)
+	}
+	return nil
+}
+
+func (c *Collection[T]) undecodable(k driver.Key, err error) error {
+	return fail("get", k, fmt.Errorf("decode as %T: %w", *new(T), err))
 }

@@ -442,7 +442,10 @@ func (j *journaled) finish() error {
 			return j.s.failed(err)
 		}
 	}
-	return j.s.failed(n.seal(time.Now()))
+	if err := n.seal(time.Now()); isFlush(err) {
+		return j.s.failed(err)
+	}
+	return nil // a full disk, say, costs the next opening some time, and nothing else
 }
 
 // abandon ends the use of the journal without another checkpoint.
