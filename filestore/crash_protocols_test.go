@@ -21,6 +21,7 @@ func ownProtocols() []storetest.Protocol {
 		{Name: "checkpoint of many files", Before: someValues(26), Run: checkpointMany, Recoveries: 40},
 		{Name: "checkpoint into new directories", Run: checkpointNew},
 		{Name: "snapshot written anew", Before: largeSnapshot, Run: renewSnapshot, Needs: keepsHistory},
+		{Name: "close after a large checkpoint", Before: someValues(2), Run: closeLarge},
 		{Name: "history trimming", Before: someValues(2), Run: trimHistory},
 		{Name: "history trimming by age", Before: someValues(2), Run: trimByAge},
 		{Name: "space given up after a kill", Before: someValues(2), Run: fillAndFlush, After: fillMore, Needs: keepsHistory},
@@ -134,6 +135,18 @@ func renewSnapshot(w *storetest.Workload) {
 	w.Delete(crashKey(1))
 	w.Flush()
 	w.Put(crashKey(0), 70)
+	w.Close()
+}
+
+// closeLarge closes a store with more to write than the next opening is to write
+// again: a second commit follows the first.
+func closeLarge(w *storetest.Workload) {
+	w.Open()
+	w.Put(crashKey(0), 70_000)
+	w.Put(crashKey(1), 60)
+	w.Close()
+	w.Open()
+	w.Put(crashKey(1), 80)
 	w.Close()
 }
 
