@@ -85,9 +85,14 @@ type Options struct {
 
 	HistorySize int64         // bytes that the journal may take, history included; default 256 MiB, at least 4 MiB
 	HistoryAge  time.Duration // older states may go; default 30 days, negative: no limit
-	Cache       int64         // bytes of values to hold in memory beside those that are not yet in their files; default 64 MiB
-	Verify      bool          // read every file when opening, not only those that look as if somebody had touched them
-	Salvage     bool          // open though acknowledged changes are lost and nobody can tell of which values
+
+	// Cache is how many bytes of values to hold in memory beside those that are
+	// not yet in their files; default 64 MiB. Small values that the opening has
+	// read lie many together: until all of such a piece are given up or
+	// overwritten it stays, which may be as much again.
+	Cache   int64
+	Verify  bool // read every file when opening, not only those that look as if somebody had touched them
+	Salvage bool // open though acknowledged changes are lost and nobody can tell of which values
 
 	segment int64 // size of the journal's first files; 0: minSegment. Tests make it small.
 
