@@ -21,6 +21,8 @@ type snapReader struct {
 	damage  error
 
 	detached bool
+
+	entry snapEntry // the one that each has: one for all of them
 }
 
 // chunk is how much is read at once. A small snapshot takes less: the first read
@@ -37,7 +39,8 @@ func (r *snapReader) read() error {
 		if r.limit > 0 && off >= r.limit {
 			return nil
 		}
-		e, need := r.n.parseEntry(buf[at:])
+		var need int
+		r.entry, need = r.n.parseEntry(buf[at:])
 		if need == 0 && len(buf)-at >= entryHead {
 			again, err := r.broken(off)
 			if !again || err != nil {
@@ -64,8 +67,8 @@ func (r *snapReader) read() error {
 			}
 			continue
 		}
-		e.off, e.snap = off, r.n
-		if err := r.take(&e, off+int64(need)); err != nil {
+		r.entry.off, r.entry.snap = off, r.n
+		if err := r.take(&r.entry, off+int64(need)); err != nil {
 			return err
 		}
 		at, off = at+need, off+int64(need)

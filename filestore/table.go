@@ -81,8 +81,11 @@ func (t *table) add(e *entry) {
 // grow replaces the slots by enough for twice as many entries, without graves.
 // Who is still reading the old ones finds what was there when it began.
 func (t *table) grow() *slots {
-	size := max(minSlots, 1<<bits.Len(uint(t.live*4-1)))
-	next := make(slots, size)
+	next := make(slots, max(minSlots, 1<<bits.Len(uint(t.live*4-1))))
+	const page = 4096 / 8
+	for i := 0; i < len(next); i += page {
+		next[i].Store(nil) // written first, and read then: see versions
+	}
 	if all := t.slots.Load(); all != nil {
 		for i := range *all {
 			if e := (*all)[i].Load(); e != nil && e != grave {

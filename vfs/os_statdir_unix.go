@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"path"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -57,7 +56,32 @@ func statNames(dirfd int, more func(n int) ([]string, error)) ([]Info, error) {
 		}
 		list = append([][]Info{first}, list...)
 	}
-	return slices.DeleteFunc(slices.Concat(list...), func(i Info) bool { return i.Name == "" }), nil
+	return present(list), nil
+}
+
+// present joins what was seen, without what had vanished. Every page of its memory
+// is written to before names are copied there: to copy pointers may begin with a
+// look for the garbage collector at what they replace, and of a page that is read
+// first the system makes a second one, for which it interrupts all processors.
+func present(list [][]Info) []Info {
+	n := 0
+	for _, part := range list {
+		n += len(part)
+	}
+	all := make([]Info, n)
+	for i := range all {
+		all[i].Size = 0
+	}
+	n = 0
+	for _, part := range list {
+		for i := range part {
+			if part[i].Name != "" {
+				all[n] = part[i]
+				n++
+			}
+		}
+	}
+	return all[:n]
 }
 
 // statMany looks at what more lists with several goroutines, and returns what
