@@ -17,6 +17,7 @@ type slab struct {
 	ids     strings.Builder
 	data    []byte   // the rest of a piece
 	ready   [][]byte // pieces for data that were allocated before
+	ballast []byte
 }
 
 const (
@@ -108,11 +109,13 @@ func (s *slab) piece() []byte {
 	return make([]byte, slabData)
 }
 
-// reserve allocates the pieces for so many bytes of data before anything else is.
-// What the garbage collector does while a heap grows depends on how large it is
-// already: so it looks once at an index that fills, in the place of each time
-// that it has doubled. Memory of which nothing is used costs no page.
+// reserve allocates the pieces for so many bytes of data before anything else is,
+// and as much again for nothing. What the garbage collector does while a heap
+// grows depends on how large it is already: so it looks once at an index that
+// fills, in the place of each time that it has doubled. Memory of which nothing is
+// used costs no page.
 func (s *slab) reserve(size int64) {
+	s.ballast = make([]byte, size)
 	s.ready = make([][]byte, size/slabData)
 	for i := range s.ready {
 		s.ready[i] = make([]byte, slabData)
@@ -120,4 +123,4 @@ func (s *slab) reserve(size int64) {
 }
 
 // release gives up what was reserved and is not used.
-func (s *slab) release() { s.ready = nil }
+func (s *slab) release() { s.ready, s.ballast = nil, nil }
