@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -152,13 +153,13 @@ func (r *runner) cell(ctx context.Context, c cell) (suite.Outcome, error) {
 	if c.workload.Kind == suite.Start {
 		return r.start(ctx, c)
 	}
-	dir := filepath.Join(r.dirs[c.place], "cell")
+	dir := filepath.Join(r.dirs[c.place], fmt.Sprintf("cell-%d", r.at))
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return suite.Outcome{}, err
 	}
 	// What was removed is written off now, and not while the next one runs.
 	defer place.Sync()
-	defer os.RemoveAll(dir)
+	defer empty(dir, c.workload.Kind == suite.Growth)
 	j := job{Do: doWrite, Contender: c.name}
 	j.Load.Dir, j.Load.Threads, j.Load.Warm, j.Load.Measure = dir, c.workload.Threads, r.Warm, r.Cell
 	j.Load.Keys = max(r.Keys, j.Load.Threads)
@@ -170,6 +171,29 @@ func (r *runner) cell(ctx context.Context, c cell) (suite.Outcome, error) {
 	}
 	reply, err := r.child(ctx, j)
 	return reply.Outcome, err
+}
+
+// smallFile is what may stay until the end of a run.
+const smallFile = 64 << 10
+
+// empty removes what a cell has left: all of it, or what takes much room. On an
+// ext4 without a journal whoever makes a file has each inode looked at that was
+// freed in the last minutes: those who write files would pay for the files of those
+// who were measured before them.
+func empty(dir string, all bool) {
+	if all {
+		os.RemoveAll(dir)
+		return
+	}
+	filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return nil
+		}
+		if info, err := e.Info(); err == nil && info.Size() > smallFile {
+			os.Remove(name)
+		}
+		return nil
+	})
 }
 
 // grow fills one store, and opens it again in another process.
