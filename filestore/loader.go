@@ -93,42 +93,13 @@ func (l *loader) newEntry(k driver.Key) (*entry, error) {
 
 // readSnapshot reads the latest snapshot.
 func (l *loader) readSnapshot() error {
-	numbers, err := l.s.snapshots()
-	if err != nil {
+	n, err := l.openSnapshot()
+	if n == nil || err != nil {
 		return err
 	}
-	l.j.nextNumber = 1
-	if len(numbers) == 0 {
-		return nil
-	}
-	newest := numbers[len(numbers)-1]
-	l.j.nextNumber = newest + 1
-	n, err := l.s.openSnapshotFile(newest)
-	if errors.Is(err, errSnapshotHead) {
-		l.broken, l.unsure, l.forgot = n, err, true
-		return nil
-	}
-	if errors.Is(err, fs.ErrNotExist) { // written anew since they were listed
-		return errors.Join(errOvertaken, err)
-	}
+	r, err := l.readEntries(n)
 	if err != nil {
-		return err
-	}
-	if err := l.reserve(n); err != nil {
 		return errors.Join(err, n.close())
-	}
-	defer func() { l.j.index.slab.release() }()
-	r := &snapReader{n: n, each: l.snapEntry}
-	if err := r.read(); err != nil {
-		return errors.Join(err, n.close())
-	}
-	if r.end < r.applied { // what followed the last commit does not count: once more without it
-		l.reset()
-		n.live = snapHead
-		r = &snapReader{n: n, each: l.snapEntry, limit: max(r.end, snapHead), damage: r.damage}
-		if err := r.read(); err != nil {
-			return errors.Join(err, n.close())
-		}
 	}
 	if r.end == 0 { // it gets its name only after its first commit
 		r.damage, l.forgot = fmt.Errorf("%w: %s has no commit", errSnapshotDamaged, n.name), true
@@ -143,6 +114,46 @@ func (l *loader) readSnapshot() error {
 		l.snap = n
 	}
 	return nil
+}
+
+// openSnapshot opens the latest snapshot; nil if there is none that can be read.
+func (l *loader) openSnapshot() (*snapshot, error) {
+	numbers, err := l.s.snapshots()
+	if err != nil {
+		return nil, err
+	}
+	l.j.nextNumber = 1
+	if len(numbers) == 0 {
+		return nil, nil
+	}
+	newest := numbers[len(numbers)-1]
+	l.j.nextNumber = newest + 1
+	n, err := l.s.openSnapshotFile(newest)
+	switch {
+	case errors.Is(err, errSnapshotHead):
+		l.broken, l.unsure, l.forgot = n, err, true
+		return nil, nil
+	case errors.Is(err, fs.ErrNotExist): // written anew since they were listed
+		return nil, errors.Join(errOvertaken, err)
+	}
+	return n, err
+}
+
+// readEntries fills the index with a snapshot, and returns what else was read.
+func (l *loader) readEntries(n *snapshot) (*snapReader, error) {
+	if err := l.reserve(n); err != nil {
+		return nil, err
+	}
+	defer func() { l.j.index.slab.release() }()
+	r := &snapReader{n: n, each: l.snapEntry}
+	err := r.read()
+	if err == nil && r.end < r.applied { // what followed the last commit does not count: once more without it
+		l.reset()
+		n.live = snapHead
+		r = &snapReader{n: n, each: l.snapEntry, limit: max(r.end, snapHead), damage: r.damage}
+		err = r.read()
+	}
+	return r, err
 }
 
 // reserve makes room for the values of a large snapshot: about so much of it is
