@@ -321,3 +321,38 @@ func TestFlippedBitInFileDirectly(t *testing.T) {
 		closeStore(t, s)
 	}
 }
+
+// What was removed since is not brought back, as damaged, by a snapshot's entry that
+// nobody needs any more, though the journal cannot prove what it was either.
+func TestFlippedBitInWhatWasRemoved(t *testing.T) {
+	t.Parallel()
+	m := threeClosed(t)
+	for _, dir := range []string{".holdfast/snapshot", ".holdfast/journal"} {
+		name := m.only(t, dir)
+		at := bytes.Index(m.files[name], []byte(`{"is":"to go"}`))
+		m = m.flip(name, 8*at+3, 8*at+12)
+	}
+	dir := ramDir(t)
+	m.lay(t, dir)
+	s := journal(t, dir, nil)
+	wantAbsent(t, s, gone)
+	for k, want := range three {
+		wantValue(t, s, k, want)
+	}
+	wantFindings(t, s, "journal/restored")
+	closeStore(t, s)
+	wantClean(t, dir, three)
+}
+
+// A value that the journal has is one, be it newer than the snapshot or not, though
+// the snapshot's entry is damaged and so is the file.
+func TestFlippedBitInSnapshotAndDamagedFile(t *testing.T) {
+	t.Parallel()
+	for what, m := range map[string]*image{"killed": threeKilled(t, true), "closed": threeClosed(t)} {
+		name := m.only(t, ".holdfast/snapshot")
+		broken := m.with(btcFile, []byte(`{"is":`), 6)
+		each(len(m.files[name])*8, 29, func(bit int) {
+			broken.flip(name, bit).wantRight(t, fmt.Sprintf("%s, byte %d, bit %d", what, bit/8, bit%8), three)
+		})
+	}
+}

@@ -176,8 +176,8 @@ func (o *opening) lose(loss loss, kept map[string]string) error {
 func (o *opening) suspects(context.Context) error {
 	for e := range o.l.suspects {
 		v := e.cur.Load()
-		if !v.live() || v.seq != e.base.seq || v.data != nil {
-			continue // changed since
+		if e.dead || !v.live() || v.seq != e.base.seq || v.data != nil {
+			continue // removed or changed since
 		}
 		_, err := o.j.data(e.key(), v)
 		if err == nil {

@@ -252,13 +252,17 @@ func (o *opening) damage(ctx context.Context) error {
 func (o *opening) treat(ctx context.Context, f *sighting) error {
 	s := o.j.s
 	s.log.Error("found invalid document", "filePath", s.path(f.file), "entityName", f.key.Entity, "reason", f.content.reason())
-	known := f.e != nil && f.e.cur.Load().live()
+	var cur *version
+	if f.e != nil {
+		cur = f.e.cur.Load()
+	}
+	known := cur.live()
 	if known && o.r.right { // what is known is an older state
 		known = false
 		o.r.gone = append(o.r.gone, f.e)
 	}
-	if known && o.l.suspects[f.e] {
-		_, err := o.j.data(f.key, f.e.cur.Load())
+	if known && o.l.suspects[f.e] && cur.data == nil { // else it is a newer one, from the journal
+		_, err := o.j.data(f.key, cur)
 		if known = err == nil; err != nil && !errors.Is(err, driver.ErrDamaged) {
 			return err
 		}
