@@ -309,7 +309,7 @@ func (c *Collection[T]) sorted(ctx context.Context) ([]string, error) {
 func (c *Collection[T]) encode(id string, v T) ([]byte, error) {
 	data, err := c.codec.Encode(v)
 	if err != nil {
-		return nil, fail("put", c.key(id), fmt.Errorf("%w: encode: %w", ErrInvalidJSON, err))
+		return nil, fail("put", c.key(id), fmt.Errorf("%w: encode: %w", ErrInvalidJSON, codecError{err}))
 	}
 	return data, nil
 }
@@ -346,5 +346,5 @@ func (c *Collection[T]) entryTo(e *Entry[T], rec Record) (err error) {
 }
 
 func (c *Collection[T]) undecodable(k driver.Key, err error) error {
-	return fail("get", k, fmt.Errorf("decode as %T: %w", *new(T), err))
+	return fail("get", k, fmt.Errorf("decode as %T: %w", *new(T), codecError{err}))
 }

@@ -2,6 +2,7 @@ package holdfast
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/holdfast-go/holdfast/driver"
@@ -30,6 +31,10 @@ var (
 // Use a Collection[*T] where values are cleared.
 var ErrCleared = errors.New("cleared (null)")
 
+// sentinels are all of them.
+var sentinels = []error{ErrNotFound, ErrDamaged, ErrNotKept, ErrLocked, ErrConflict, ErrFenced, ErrReadOnly,
+	ErrInvalidName, ErrInvalidJSON, ErrInvalidURL, ErrClosed, ErrStopped, ErrUnknown, ErrCleared}
+
 // Error tells which operation on which value failed. Every error of this
 // package is one, wrapped once around what the backend said.
 type Error struct {
@@ -54,6 +59,27 @@ func (e *Error) Error() string {
 
 // Unwrap gives errors.Is and errors.As what the backend said.
 func (e *Error) Unwrap() error { return e.Err }
+
+// codecError is what a codec says of a value. The store says otherwise: to a codec
+// that has found no key of its own, the value is there all the same. So none of
+// what errors of a store are told by is found in it.
+type codecError struct{ err error }
+
+func (e codecError) Error() string { return e.err.Error() }
+
+// Is finds what else is in the codec's error. (With Unwrap all of it would be.)
+func (e codecError) Is(target error) bool {
+	return !slices.Contains(sentinels, target) && errors.Is(e.err, target)
+}
+
+// As finds what else is in the codec's error.
+func (e codecError) As(target any) bool {
+	switch target.(type) {
+	case **Error, **driver.DamagedError:
+		return false
+	}
+	return errors.As(e.err, target)
+}
 
 // fail wraps err once; nil stays nil, and an *Error stays what it is.
 func fail(op string, k driver.Key, err error) error {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/holdfast-go/holdfast"
 	"github.com/holdfast-go/holdfast/lease"
@@ -97,6 +98,8 @@ func (c *Config) check() error {
 		return errors.New("a store that the lease does not fence: leave Store, SignalStore and RiskStore empty beside Config.Lease")
 	case c.Exchange == "":
 		return errors.New("no exchange: set Config.Exchange, so that a signal of another one is not taken for this one's")
+	case !utf8.ValidString(c.Exchange):
+		return fmt.Errorf("the exchange's name %q is not UTF-8: it would not be what is stored", c.Exchange)
 	case c.Symbol == "":
 		return errors.New("no symbol: set Config.Symbol")
 	case c.Strategy == nil:

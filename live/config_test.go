@@ -15,6 +15,7 @@ func TestConfigThatCannotBe(t *testing.T) {
 	for want, spoil := range map[string]func(*live.Config){
 		"no store":                           func(c *live.Config) { c.Store = nil },
 		"no exchange":                        func(c *live.Config) { c.Exchange = "" },
+		"not UTF-8":                          func(c *live.Config) { c.Exchange = "bin\xffance" },
 		"no symbol":                          func(c *live.Config) { c.Symbol = "" },
 		"no strategy":                        func(c *live.Config) { c.Strategy = nil },
 		`strategy name "a/b" contains`:       func(c *live.Config) { c.Strategy = script{name: "a/b"} },

@@ -44,6 +44,10 @@ var (
 	ErrClosed = errors.New("runner is closed")
 )
 
+// errUnfinished stands for the write that failed where none was come to: the cursor
+// in memory is ahead of what is stored.
+var errUnfinished = errors.New("a validation has not returned")
+
 // errUntold stands for the write that failed while callbacks run.
 var errUntold = errors.New("a callback has not returned")
 

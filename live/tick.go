@@ -27,9 +27,9 @@ type Outcome struct {
 // A candle at or before the last one handled, in this run or an earlier one,
 // is skipped. Gaps between candles are allowed. An invalid candle is an error
 // that names its time, and so is an error of the strategy: nothing has
-// happened then, and the runner goes on. After an error of the store it does
-// not: every further Tick is ErrReopen, or holdfast.ErrFenced where another
-// process has taken the lease over.
+// happened then, and the runner goes on. After an error of the store, or a panic
+// of a validation or callback, it does not: every further Tick is ErrReopen, or
+// holdfast.ErrFenced where another process has taken the lease over.
 //
 // ctx is looked at before anything is done. A tick that has begun is finished,
 // so that a program that is told to stop does so between candles.
@@ -46,6 +46,7 @@ func (r *Runner) Tick(ctx context.Context, c candle.Candle) (Outcome, error) {
 		return Outcome{}, r.fail("tick", err)
 	}
 	r.noteGap(c.Time)
+	r.failed = errUnfinished // until it is stored: a validation may panic
 	s, err = r.store(context.WithoutCancel(ctx), c, s)
 	if err != nil {
 		r.failed = err

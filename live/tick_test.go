@@ -189,6 +189,37 @@ func TestPanickingCallback(t *testing.T) {
 	equalLines(t, []string{"0 scheduled 98", "1 opened 98", "1 closed 95 stop_loss"}, h.lines)
 }
 
+// A candle whose validation panics is not handled: the runner must not pass it over,
+// nor go on to one that would forget it. The next one handles it.
+func TestPanickingValidation(t *testing.T) {
+	for name, plan := range map[string]live.Plan{"opened": long(), "scheduled": withEntry(long(), 98)} {
+		t.Run(name, func(t *testing.T) {
+			cfg := config(open(t, memstore.New()), script{plans: map[int64]live.Plan{at(0): plan}})
+			h := &heard{}
+			cfg.RiskName, cfg.Callbacks = "r", h.callbacks(t)
+			cfg.Validations = []live.Validation{func(trade.Positions, trade.SignalRow) error { panic("no rate") }}
+			r := start1(t, cfg)
+			func() {
+				defer func() { _ = recover() }()
+				tick(t, r, flat(0, 100))
+			}()
+			for n := range 2 {
+				if out, err := r.Tick(context.Background(), flat(n, 100)); !errors.Is(err, live.ErrReopen) {
+					t.Errorf("candle %d: %+v, %v", n, out, err)
+				}
+			}
+			if err := r.Close(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			cfg.Validations = nil
+			tick(t, start1(t, cfg), flat(0, 100))
+			if len(h.lines) != 1 {
+				t.Errorf("told: %q", h.lines)
+			}
+		})
+	}
+}
+
 func TestCallbacksCannotChangeTheRunner(t *testing.T) {
 	d := memstore.New()
 	plan := long()
