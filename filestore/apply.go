@@ -2,6 +2,7 @@ package filestore
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -233,7 +234,10 @@ func (j *journaled) delete(ctx context.Context, k driver.Key) error {
 			wait.Wait() // whatever became of it, look again
 		case !found:
 			j.log.Cancel(len(payload))
-			return j.deleteMarked(ctx, k)
+			err := j.deleteMarked(ctx, k)
+			if !errors.Is(err, driver.ErrNotFound) || !j.index.find(k).seen().live() {
+				return err
+			} // else a Put has just replaced what was damaged
 		default:
 			if err := flush.Wait(); err != nil {
 				return j.failed(err)
@@ -251,10 +255,13 @@ func (j *journaled) tryDelete(payload []byte, crc uint32, k driver.Key) (flush, 
 	if e == nil {
 		return nil, nil, false
 	}
-	if e.waiting > 0 {
+	// A value that only further values are on their way for is one whatever becomes
+	// of them. To wait for those might take as long as others write.
+	live := e.cur.Load().live()
+	if e.waiting > 0 && (!live || e.leaving > 0) {
 		return nil, e.flush, false
 	}
-	if !e.cur.Load().live() {
+	if !live {
 		return nil, nil, false
 	}
 	c := &change{e: e, version: version{kind: opDelete, crc: crc}}

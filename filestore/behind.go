@@ -78,6 +78,9 @@ func (j *journaled) run(rest time.Duration) {
 			j.s.log.Error("files could not be brought up to date, the journal has their values", "error", err)
 			rest = max(rest, stuckRest)
 		}
+		if j.s.stopped.Load() != nil {
+			return // until the store is opened again
+		}
 		if j.behindhand() {
 			rest = max(rest, shortRest)
 			b.wake()
@@ -179,7 +182,7 @@ func (j *journaled) renewSnapshot() error {
 		}
 	}
 	if err != nil {
-		return j.s.failed(errors.Join(err, n.close(), ignoreNotExist(j.s.fs.Remove(n.name))))
+		return j.s.failed(errors.Join(err, n.discard(j.s.fs)))
 	}
 	j.moveTo(n, moved)
 	if err := old.close(); err != nil {

@@ -98,13 +98,10 @@ func (j *journaled) get(ctx context.Context, k driver.Key, dst []byte) (driver.R
 	}
 	for {
 		e := j.index.find(k)
-		if e == nil {
-			return driver.Record{}, j.missing(k)
-		}
 		v := e.seen()
 		if !v.live() {
 			err := j.missing(k)
-			if e.seen().live() {
+			if j.index.find(k).seen().live() {
 				continue // a Put came between the look for a value and that for a mark
 			}
 			return driver.Record{}, err

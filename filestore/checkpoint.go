@@ -124,7 +124,7 @@ func (j *journaled) gather() *pass {
 	defer j.order.Unlock()
 	p := &pass{j: j, last: j.last, detached: j.detached, all: len(j.dirty) >= manyFiles && !j.each.Load()}
 	for _, e := range j.dirty {
-		e.dirty = false
+		e.dirty, e.passing = false, true
 		it := &item{e: e, v: e.cur.Load()}
 		it.stamp, it.kept = j.keep[e]
 		delete(j.keep, e)
@@ -143,6 +143,7 @@ func (p *pass) giveUp() {
 	p.j.order.Lock()
 	defer p.j.order.Unlock()
 	for _, it := range p.items {
+		it.e.passing = false
 		p.j.soil(it.e)
 		if cur := it.e.cur.Load(); it.kept && cur.seq == it.v.seq && cur.mod == it.v.mod {
 			p.j.keep[it.e] = it.stamp
@@ -347,13 +348,13 @@ func (p *pass) record() error {
 	if err := p.append(n); err != nil {
 		n.size = before // the next entries take their place
 		if fresh {
-			return errors.Join(err, n.close())
+			return errors.Join(err, n.discard(p.j.s.fs))
 		}
 		return err
 	}
 	if fresh {
 		if err := n.publish(p.j.s.fs); err != nil {
-			return errors.Join(err, n.close())
+			return errors.Join(err, n.discard(p.j.s.fs))
 		}
 		p.j.snap.Store(n)
 	}
@@ -449,6 +450,7 @@ func (p *pass) settle() {
 // up by the cache. The caller holds order.
 func (p *pass) settleOne(n *snapshot, it *item) (cached bool) {
 	e := it.e
+	e.passing = false
 	if it.lost {
 		return false
 	}

@@ -83,3 +83,13 @@ func Small(o Options, segment int64) Options {
 	o.segment = segment
 	return o
 }
+
+// Waiting is how many changes of a value are on their way to the journal.
+func Waiting(s *Store, k driver.Key) int {
+	s.j.order.Lock()
+	defer s.j.order.Unlock()
+	return s.j.index.find(k).waiting
+}
+
+// BehindEnds is closed when nothing is written behind the journal any more.
+func BehindEnds(s *Store) <-chan struct{} { return s.j.behind.done }

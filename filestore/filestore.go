@@ -32,6 +32,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"math"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -87,7 +88,7 @@ type Options struct {
 	HistoryAge  time.Duration // older states may go; default 30 days, negative: no limit
 
 	// Cache is how many bytes of values to hold in memory beside those that are
-	// not yet in their files; default 64 MiB. Small values that the opening has
+	// not yet in their files; default 64 MiB, negative: no limit. Small values that the opening has
 	// read lie many together: until all of such a piece are given up or
 	// overwritten it stays, which may be as much again.
 	Cache   int64
@@ -204,7 +205,9 @@ func (o *Options) complete() error {
 	set(&o.RemoveDelay, time.Second)
 	set(&o.HistorySize, 256<<20)
 	set(&o.HistoryAge, 30*24*time.Hour)
-	set(&o.Cache, 64<<20)
+	if set(&o.Cache, 64<<20); o.Cache < 0 {
+		o.Cache = math.MaxInt64
+	}
 	switch o.Invalid {
 	case Quarantine, Delete, Refuse:
 	default:

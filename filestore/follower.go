@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/holdfast-go/holdfast/driver"
 	"github.com/holdfast-go/holdfast/journal"
@@ -296,7 +297,11 @@ func (w *followed) open() error {
 		return err
 	}
 	w.last = w.l.seq
-	if !w.j.s.owned() {
+	owned, err := w.j.s.owned()
+	if err != nil {
+		return err
+	}
+	if !owned {
 		// Nobody writes: then what lies whole at the end is what a recovery
 		// would find, proved to be acknowledged or not. A power cut takes the
 		// proof with it.
@@ -306,7 +311,10 @@ func (w *followed) open() error {
 			w.last = w.reader.Usage().First - 1
 			err = w.catchUp((*journal.Reader).ReadAll)
 		}
-		if err == nil && w.j.s.owned() { // somebody has begun to write meanwhile
+		if err == nil {
+			owned, err = w.j.s.owned()
+		}
+		if err == nil && owned { // somebody has begun to write meanwhile
 			err = errOvertaken
 		}
 		return err
@@ -315,18 +323,31 @@ func (w *followed) open() error {
 }
 
 // owned tells whether some process has the directory open for writing. It takes
-// the lock for a moment to find out (see acquire).
-func (s *Store) owned() bool {
+// the lock for a moment to find out (see acquire), and looks more than once: another
+// reader that does the same is no owner.
+func (s *Store) owned() (bool, error) {
 	if s.lock != nil {
-		return true
+		return true, nil
 	}
 	f, err := s.fs.OpenFile(lockFile, os.O_RDONLY, 0)
 	if err != nil {
-		return false
+		return false, ignoreNotExist(err)
 	}
 	defer f.Close()
-	return errors.Is(f.TryLock(), vfs.ErrLocked)
+	for range readerLooks {
+		if !errors.Is(f.TryLock(), vfs.ErrLocked) {
+			return false, nil
+		}
+		time.Sleep(readerPause)
+	}
+	return true, nil
 }
+
+// A reader holds the lock for some microseconds.
+const (
+	readerLooks = 5
+	readerPause = time.Millisecond
+)
 
 // adopt makes the index show what opening for writing would make of the files.
 func (w *followed) adopt() error {

@@ -53,8 +53,10 @@ type entry struct {
 	// The rest is guarded by journaled.order.
 	dead    bool           // no longer in the index: look the id up again
 	waiting int            // versions that are on their way to the journal
+	leaving int            // how many of them are removals
 	flush   *journal.Flush // of the last of them
 	dirty   bool           // cur is newer than the file or the snapshot; in journaled.dirty
+	passing bool           // a checkpoint has it, and may put it back into journaled.dirty
 	base    *version       // what the snapshot has, without data; nil for nothing
 	file    stamp          // how we left the file; zero: there is none, or none that we know
 	listed  bool           // found on the disk when the store was opened
@@ -78,8 +80,11 @@ type group struct {
 	before atomic.Pointer[map[*entry]*version] // what readers see instead; nil once it is visible
 }
 
-// seen returns the version that readers see; nil if there is none yet.
+// seen returns the version that readers see; nil if there is none yet, or no entry.
 func (e *entry) seen() *version {
+	if e == nil {
+		return nil
+	}
 	v := e.cur.Load()
 	if v != nil && v.with != nil {
 		if before := v.with.before.Load(); before != nil {
@@ -87,6 +92,14 @@ func (e *entry) seen() *version {
 		}
 	}
 	return v
+}
+
+// wait counts a version that is on its way, or was. The caller holds order.
+func (e *entry) wait(kind opKind, n int) {
+	e.waiting += n
+	if kind == opDelete {
+		e.leaving += n
+	}
 }
 
 // live tells whether the version is a value, not a removal.

@@ -147,7 +147,7 @@ func (j *journaled) enqueueAt(payload []byte, t int64, item any, changes ...*cha
 	for _, c := range changes {
 		c.mod, c.seq = t, seq
 		if seq != 0 { // else the journal has failed, and nobody will be told
-			c.e.waiting++
+			c.e.wait(c.kind, 1)
 			c.e.flush = flush
 		}
 	}
@@ -180,7 +180,7 @@ func (j *journaled) committed(items []any) {
 
 func (j *journaled) publish(c *change) {
 	e := c.e
-	e.waiting--
+	e.wait(c.kind, -1)
 	e.cur.Store(&c.version)
 	j.last = c.seq
 	delete(j.keep, e) // it was for the version before
@@ -261,14 +261,16 @@ func (j *journaled) refused(items []any, _ error) {
 }
 
 func (j *journaled) forget(c *change) {
-	c.e.waiting--
+	c.e.wait(c.kind, -1)
 	j.dropIfEmpty(c.e)
 }
 
 // dropIfEmpty takes out an entry that never had a value, or has none any more
-// that the disk does not know of. The caller holds order.
+// that the disk does not know of. One that a checkpoint has stays: given back, it
+// would stand beside a new one of the same key, and its removal would take away
+// what that has put. The caller holds order.
 func (j *journaled) dropIfEmpty(e *entry) {
-	if e.waiting > 0 || e.dirty || e.dead || e.base != nil || e.file != (stamp{}) || e.cur.Load().live() {
+	if e.waiting > 0 || e.dirty || e.passing || e.dead || e.base != nil || e.file != (stamp{}) || e.cur.Load().live() {
 		return
 	}
 	e.dead = true
@@ -320,8 +322,9 @@ func (j *journaled) settleMarks(k driver.Key, how string) error {
 
 // ids lists an entity, damaged values included, in byte order.
 func (j *journaled) ids(name string) []string {
+	marked := j.s.marks.keys() // before the values: what is healed meanwhile is one of them
 	ids := j.index.ids(name)
-	for _, k := range j.s.marks.keys() {
+	for _, k := range marked {
 		if k.Entity == name {
 			ids = append(ids, k.ID)
 		}
@@ -333,8 +336,9 @@ func (j *journaled) ids(name string) []string {
 }
 
 func (j *journaled) entities() []string {
+	marked := j.s.marks.keys()
 	names := j.index.names()
-	for _, k := range j.s.marks.keys() {
+	for _, k := range marked {
 		names = append(names, k.Entity)
 	}
 	slices.Sort(names)
@@ -439,13 +443,20 @@ func (j *journaled) finish() error {
 	if !n.closed || n.seq != j.last {
 		n.detached = j.detached
 		if err := n.commit(j.last, true, time.Now()); err != nil {
-			return j.s.failed(err)
+			return j.unsealed(err)
 		}
 	}
-	if err := n.seal(time.Now()); isFlush(err) {
+	return j.unsealed(n.seal(time.Now()))
+}
+
+// unsealed says what it means that the last words of a snapshot could not be written
+// when all files are current: a full disk, say, costs the next opening some time,
+// and nothing else.
+func (j *journaled) unsealed(err error) error {
+	if isFlush(err) {
 		return j.s.failed(err)
 	}
-	return nil // a full disk, say, costs the next opening some time, and nothing else
+	return nil
 }
 
 // abandon ends the use of the journal without another checkpoint.

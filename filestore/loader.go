@@ -38,7 +38,8 @@ type loader struct {
 	newest    int64   // time of the latest change, unix ns
 	detached  bool    // the files have been changed directly since
 	older     map[*entry][]image
-	removed   map[*entry]bool // by a record since the snapshot
+	removed   map[*entry]bool     // by a record since the snapshot
+	cleared   map[string]*version // entities, by a record since the snapshot: the last such removal
 	lost      []loss
 	unknown   []journal.Damage // nobody can tell which values they changed
 	following bool             // what comes now comes after the files were compared
@@ -61,7 +62,8 @@ type loss struct {
 }
 
 func newLoader(j *journaled) *loader {
-	return &loader{s: j.s, j: j, suspects: map[*entry]bool{}, older: map[*entry][]image{}, removed: map[*entry]bool{}}
+	return &loader{s: j.s, j: j, suspects: map[*entry]bool{}, older: map[*entry][]image{},
+		removed: map[*entry]bool{}, cleared: map[string]*version{}}
 }
 
 // entry returns the entry of a key that the disk knows.
@@ -257,6 +259,7 @@ func (l *loader) replay(o *op, seq uint64, mod int64) error {
 		}
 		l.set(e, &version{seq: seq, mod: mod, kind: opDelete})
 	case opClear:
+		l.cleared[string(o.entity)] = &version{seq: seq, mod: mod, kind: opDelete}
 		if ent := l.j.index.entities[string(o.entity)]; ent != nil {
 			for _, e := range ent.list() {
 				l.set(e, &version{seq: seq, mod: mod, kind: opDelete})

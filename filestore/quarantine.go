@@ -99,7 +99,7 @@ func (s *Store) quarantineTwin(k driver.Key, file string) (mark, error) {
 func (s *Store) quarantine(k driver.Key, file string, c *content) (mark, error) {
 	m := mark{caseFile: caseFile{
 		Version: caseVersion, Entity: k.Entity, ID: k.ID, Path: file,
-		Problem: c.problem, Detail: c.detail, Found: time.Now().UTC(), ModTime: c.modTime.UTC(), Size: c.size,
+		Problem: c.problem, Detail: c.detail, Found: s.clock.next().UTC(), ModTime: c.modTime.UTC(), Size: c.size,
 	}}
 	if c.regular && c.problem != driver.ProblemTooLarge {
 		sum := sha256.Sum256(c.data)

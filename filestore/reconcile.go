@@ -99,9 +99,7 @@ func (s *Store) sortNames(d directory, v *survey, refuse func(*driver.DamagedErr
 	l.files = d.files[:0]
 	for _, info := range d.files {
 		if strings.HasPrefix(info.Name, ".") && atomicfile.IsTemp(info.Name) {
-			if n := len(v.dirs); n == 0 || v.dirs[n-1] != d.path {
-				v.dirs = append(v.dirs, d.path) // to be swept
-			}
+			d.temps = true
 			continue
 		}
 		if plain(strings.TrimSuffix(info.Name, suffix)) && !s.names.windows {
@@ -114,6 +112,9 @@ func (s *Store) sortNames(d directory, v *survey, refuse func(*driver.DamagedErr
 		} else if err := refuse(s.foreign(path.Join(d.path, info.Name), "file")); err != nil {
 			return l, err
 		}
+	}
+	if d.temps {
+		v.dirs = append(v.dirs, d.path) // to be swept
 	}
 	return l, nil
 }
@@ -288,7 +289,7 @@ func (r *reconciliation) judge(f *sighting) {
 			f.e.listed = true
 		}
 	}
-	if f.e == nil {
+	if f.e == nil && !r.clear(f) {
 		r.adopted = append(r.adopted, f)
 		return
 	}
@@ -309,10 +310,29 @@ func (r *reconciliation) judge(f *sighting) {
 	}
 }
 
+// clear tells whether a file of which the store has not heard goes back to before
+// its entity was cleared, and makes it one that was removed. Without a snapshot the
+// store need not have heard of what it cleared: the files were there before it.
+func (r *reconciliation) clear(f *sighting) bool {
+	v := r.l.cleared[f.key.Entity]
+	if v == nil || r.right || !r.blank() || f.info.ModTime > v.mod {
+		return false
+	}
+	f.e = r.l.j.place(f.key, f.file)
+	f.e.listed = true
+	f.e.cur.Store(v)
+	return true
+}
+
+// blank tells that there is no snapshot that says what the files were.
+func (r *reconciliation) blank() bool {
+	return r.l.unsure != nil || r.l.snap == nil && r.l.broken == nil
+}
+
 // unprovable tells of a file of which it is not known what we last wrote to it.
 // Without a snapshot, it may be what was there before the first change.
 func (r *reconciliation) unprovable(f *sighting) bool {
-	return r.l.unsure != nil || r.l.snap == nil && r.l.broken == nil || f.e.base != nil && f.e.file == (stamp{})
+	return r.blank() || f.e.base != nil && f.e.file == (stamp{})
 }
 
 // unlisted decides what an entry without a file means.

@@ -150,6 +150,16 @@ func newSnapshot(fsys vfs.FS, number uint64) (*snapshot, error) {
 	return n, nil
 }
 
+// discard gives up a snapshot that could not be finished: on a full disk it may have
+// taken the last room there is. One that has its name already stays.
+func (n *snapshot) discard(fsys vfs.FS) error {
+	err := n.close()
+	if path.Base(n.name) == tempSnapshot {
+		err = errors.Join(err, ignoreNotExist(fsys.Remove(n.name)))
+	}
+	return err
+}
+
 // errSnapshotHead says that a file is no snapshot of this version.
 var errSnapshotHead = errors.New("its head cannot be read")
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/holdfast-go/holdfast/atomicfile"
 	"github.com/holdfast-go/holdfast/driver"
 	"github.com/holdfast-go/holdfast/vfs"
 )
@@ -18,6 +19,7 @@ type directory struct {
 	path   string
 	entity string
 	files  []vfs.Info // whose names end as those of values do, whatever they are
+	temps  bool       // there are temporary files of long names, which are cut off
 }
 
 // walker visits the directories that can hold values, but the base directory
@@ -75,6 +77,8 @@ func (w *walker) into(ctx context.Context, d directory) error {
 			if !values {
 				d.files = append(d.files, e)
 			}
+		case e.Mode.IsRegular() && strings.HasPrefix(e.Name, ".") && atomicfile.IsTemp(e.Name):
+			d.temps = true
 		case e.Mode.IsDir():
 			below = append(below, e.Name)
 		case e.Mode&fs.ModeSymlink != 0:

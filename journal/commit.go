@@ -166,6 +166,8 @@ func (j *Journal) leave(s *segment) {
 	if err := s.file.Close(); err != nil {
 		j.opt.Logger.Warn("closing a segment", "file", s.name, "error", err)
 	}
+	j.mu.Lock() // History may be copying it
+	defer j.mu.Unlock()
 	s.file = nil
 }
 
