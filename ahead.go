@@ -18,8 +18,10 @@ const (
 
 // ahead gives the entries of a listing in their order, each as it is in its
 // turn: what this store changes after an entry was read ahead is seen, as if it
-// had not been. Only changes by others (another process on a shared backend)
-// may be missed for as long as an entry waits.
+// had not been, and so is what a Store changes that is connected with it by
+// Through, such as that of a lease. Only changes by others (another process on a
+// shared backend, or another Store that New made over it) may be missed for as
+// long as an entry waits.
 //
 // It has the goroutines that read ahead, and stop waits for them.
 type ahead[T any] struct {

@@ -62,9 +62,15 @@ type Store struct {
 	readOnly bool
 	ready    sync.Map // entity → struct{}: Init has succeeded
 	closed   atomic.Bool
+	changes  *changes
+}
 
-	_       [64]byte      // what every call reads is not to be on one cache line with what every change writes
-	changes atomic.Uint64 // counts calls that may have changed something; not the same afterwards as before
+// changes counts calls that may have changed something: it is not the same
+// afterwards as before. Stores made of each other by Through share one.
+type changes struct {
+	_ [64]byte // what every change writes is not to be on one cache line with what every call reads
+	atomic.Uint64
+	_ [64]byte
 }
 
 // Open opens a store by URL: "file:./logs/data" or "mem:", or the scheme of any
@@ -92,7 +98,21 @@ func New(d driver.Store, o *Options) (*Store, error) {
 	if d == nil {
 		return nil, fail("open", driver.Key{}, errors.New("no backend: New was called with nil"))
 	}
-	return &Store{d: d, readOnly: o != nil && o.ReadOnly}, nil
+	return &Store{d: d, readOnly: o != nil && o.ReadOnly, changes: &changes{}}, nil
+}
+
+// Through makes another Store with the options of this one, which reaches the
+// same values by way of d: a wrapper around Driver, such as the fence of a
+// lease. What is changed by way of one of the two is seen in a listing of the
+// other as if it had been changed there; two Stores that New made over one
+// backend are strangers to each other. The new Store owns d, and is closed for
+// itself.
+func (s *Store) Through(d driver.Store) (*Store, error) {
+	t, err := New(d, &Options{ReadOnly: s.readOnly})
+	if err == nil {
+		t.changes = s.changes
+	}
+	return t, err
 }
 
 // Driver returns the backend itself, for code that needs more of it than the

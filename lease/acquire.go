@@ -17,10 +17,15 @@ import (
 // Release. The name is any id; leases of different names have nothing to do with
 // each other.
 //
-// If ctx ends first, the error is a *HeldError that names the holder, and the
-// context's too. errors.ErrUnsupported says that the backend cannot change
-// several keys under conditions (Properties.Batch), which a fence needs. A record
-// of the lease that is damaged, or not one, is an error and stays as it is.
+// If ctx ends first, the error is that of the call which it ended, or a *HeldError
+// that names the holder, and the context's too, if somebody is known to have the
+// lease. No error leaves it taken by this call: a claim that may be stored already
+// is looked for once more, for a moment even behind the end of ctx, and taken back.
+// If the store does not answer then, the lease is free when its time is over.
+//
+// errors.ErrUnsupported says that the backend cannot change several keys under
+// conditions (Properties.Batch), which a fence needs. A record of the lease that
+// is damaged, or not one, is an error and stays as it is.
 func Acquire(ctx context.Context, s *holdfast.Store, name string, o *Options) (*Lease, error) {
 	a, err := newAcquirer(s, name, o)
 	if err != nil {
@@ -48,6 +53,7 @@ type sight struct {
 	claim, beat  string // the revisions of the records
 	since        time.Time
 	unresponsive bool // both have not changed for as long as its holder's lease time
+	claimed      bool // this acquirer has tried to take its place since: it may have it no more
 }
 
 // telling is what Waiting has been told last.
@@ -75,7 +81,31 @@ func newAcquirer(s *holdfast.Store, name string, o *Options) (*acquirer, error) 
 	return &acquirer{s: s, name: name, o: filled, me: me}, nil
 }
 
+// acquire takes the lease, and leaves no claim of its own behind an error.
 func (a *acquirer) acquire(ctx context.Context) (*Lease, error) {
+	l, err := a.take(ctx)
+	var held *HeldError
+	if err == nil || errors.As(err, &held) {
+		return l, err // held: that another has it was read only now
+	}
+	ended := ctx.Err() != nil
+	if !a.wrote.IsZero() {
+		a.giveBack(ctx)
+	}
+	if ended && a.others() {
+		return nil, &HeldError{Name: a.name, Holder: a.seen.holder, Cause: context.Cause(ctx)}
+	}
+	return nil, err
+}
+
+// others tells whether somebody else has the lease, as far as is known.
+func (a *acquirer) others() bool {
+	h := a.seen.holder
+	return h.ID != "" && h.ID != a.me.ID && !a.seen.claimed
+}
+
+// take waits for the lease and takes it.
+func (a *acquirer) take(ctx context.Context) (*Lease, error) {
 	for {
 		err := a.try(ctx)
 		var held *HeldError
@@ -94,20 +124,49 @@ func (a *acquirer) acquire(ctx context.Context) (*Lease, error) {
 			// no time.
 			a.seen.since, a.seen.claim = time.Time{}, ""
 			a.tell(err)
-		case ctx.Err() != nil && a.seen.holder.ID != "":
-			return nil, a.gaveUp(ctx)
 		default:
 			return nil, err
 		}
 		if !a.pause(ctx) {
-			return nil, a.gaveUp(ctx)
+			return nil, ctx.Err()
 		}
 	}
 }
 
-// gaveUp is the error of a waiter whose context is done.
-func (a *acquirer) gaveUp(ctx context.Context) error {
-	return &HeldError{Name: a.name, Holder: a.seen.holder, Cause: context.Cause(ctx)}
+// giveBackWithin bounds the look behind the end of the caller's context, which
+// the caller has to wait for.
+const giveBackWithin = 2 * time.Second
+
+// giveBack releases the lease if a claim of this acquirer is stored: nobody
+// renews it, so that all would have to wait until its time is over. It happens
+// when the context ends between the claim and the look at it, or the answer to
+// the claim was lost.
+func (a *acquirer) giveBack(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(giveBackWithin, a.o.TTL))
+	defer cancel()
+	err := a.s.Update(ctx, func(b *holdfast.Batch) error {
+		c, rev, err := read(b, claimEntity, a.name, decodeClaim)
+		if err != nil {
+			return err
+		}
+		a.seen = sight{}
+		if rev == "" || c.Released {
+			return nil
+		}
+		if c.ID != a.me.ID {
+			a.seen.holder = c.holder()
+			return nil
+		}
+		// Under the revision that was read: a successor's record stays as it is.
+		data, err := json.Marshal(claimOf(c.holder(), true))
+		if err != nil {
+			return err
+		}
+		return b.Put(claimEntity, a.name, data)
+	})
+	if err != nil {
+		a.o.Logger.Warn("lease not given back", "lease", a.name, "error", err)
+	}
 }
 
 // waits tells whether the store has answered before, so that one that does not
@@ -155,7 +214,7 @@ func (a *acquirer) try(ctx context.Context) error {
 		}
 		// Both were read in this batch, and have to be as they were read: a
 		// heartbeat that comes in between is not overlooked.
-		a.wrote = began
+		a.wrote, a.seen.claimed = began, true
 		a.me.Token, a.me.Since = max(c.Token, h.Token)+1, began
 		return a.claim(b)
 	})

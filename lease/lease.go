@@ -76,7 +76,8 @@ type Lease struct {
 
 // Store is the store on which the lease was acquired, with every change fenced
 // by it: ErrFenced once somebody else holds the lease, or it was released, and
-// nothing was changed then. Reading, history and watching go on.
+// nothing was changed then. Reading, history and watching go on. A listing of
+// either store that is under way sees what is changed through the other.
 //
 // Closing it closes nothing beneath. It makes two reads of a Delete that needs
 // one, and clears an entity in steps.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -250,4 +251,48 @@ func TestStoreOfTheLeaseIsClosed(t *testing.T) {
 		must(t, l.Release(t.Context()))
 		must(t, putIn(s, "a", 1)) // the store beneath is open
 	})
+}
+
+// A loop over all entries sees what is changed meanwhile through the other of
+// the two stores, that of the lease and that beneath: an entry that this process
+// has removed is a position that it has closed.
+func TestListingSeesChangesThroughTheOtherStore(t *testing.T) {
+	before := runtime.GOMAXPROCS(4) // entries are read ahead
+	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
+	_, s := start(t, memory(t))
+	l := acquire(t, s, nil)
+	for name, x := range map[string]struct{ looks, changes *holdfast.Store }{
+		"beneath":      {s, l.Store()},
+		"of the lease": {l.Store(), s},
+	} {
+		looking, err := holdfast.NewCollection[int](x.looks, "state", nil)
+		must(t, err)
+		changing, err := holdfast.NewCollection[int](x.changes, "state", nil)
+		must(t, err)
+		const n, ahead = 300, 10
+		for i := range n {
+			must(t, changing.Put(t.Context(), text(i), i))
+		}
+		i := 0
+		for e, err := range looking.All(t.Context()) {
+			must(t, err)
+			want := i
+			if i >= ahead {
+				want = -i
+			}
+			if e.ID != text(i) || e.Value != want {
+				t.Fatalf("%s: got %s with %d, want %d with %d", name, e.ID, e.Value, i, want)
+			}
+			if i%2 == 0 && i+ahead < n {
+				must(t, changing.Put(t.Context(), text(i+ahead), -i-ahead))
+				must(t, changing.Delete(t.Context(), text(i+ahead+1)))
+			}
+			if i++; i > ahead {
+				i++ // was removed before its turn
+			}
+		}
+		if i != n {
+			t.Errorf("%s: ended at %d of %d", name, i, n)
+		}
+	}
 }

@@ -36,8 +36,8 @@ type Options struct {
 	// can be again.
 	Waiting func(h Holder, err error)
 
-	// Logger gets renewals that failed and takeovers. Default: nothing is
-	// logged.
+	// Logger gets renewals that failed, takeovers, and a lease that could not be
+	// given back when Acquire failed. Default: nothing is logged.
 	Logger *slog.Logger
 }
 

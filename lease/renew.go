@@ -23,8 +23,8 @@ func (a *acquirer) hold() (*Lease, error) {
 	// the renewing.
 	var own *holdfast.Store
 	var err error
-	if l.store, err = holdfast.New(l.fence, nil); err == nil {
-		own, err = holdfast.New(l.fence, nil)
+	if l.store, err = a.s.Through(l.fence); err == nil {
+		own, err = a.s.Through(l.fence)
 	}
 	if err == nil {
 		l.beats, err = holdfast.NewCollection[beat](own, beatEntity, nil)

@@ -170,7 +170,7 @@ func TestOutageOfTheStore(t *testing.T) {
 			_, err := lease.Acquire(ctx, second, "bot", o)
 			taken <- err
 		}()
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute + ttl/80) // between two looks: which of the two records cannot be read is told
 		for range 20 {
 			p.off(errCut)
 			q.off(errCut)

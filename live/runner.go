@@ -37,7 +37,7 @@ import (
 // The errors of a Runner that takes no more candles, for errors.Is.
 var (
 	// ErrReopen: an earlier write failed, so that what is stored is unknown, or
-	// a callback panicked. Close the runner and Open it again, which finishes
+	// a callback or validation panicked. Close the runner and Open it again, which finishes
 	// or undoes what was under way and tells what is untold.
 	ErrReopen = errors.New("state unknown after an interrupted tick: open the runner again")
 	// ErrClosed: the runner was closed.
