@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/holdfast-go/holdfast"
+	"github.com/holdfast-go/holdfast/internal/shell"
 	"github.com/holdfast-go/holdfast/trade"
 )
 
@@ -78,8 +79,8 @@ func (r *Runner) readCursor(ctx context.Context) (*cursorRow, error) {
 		)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cursor/%s %s: %w; to start without it, at the newest trade in the ledger: holdfast rm cursor/%s %s",
-			r.stores.strategy, r.cfg.Symbol, err, r.stores.strategy, r.cfg.Symbol)
+		return nil, fmt.Errorf("cursor/%s %s: %w; to start without it, at the newest trade in the ledger: %s",
+			r.stores.strategy, r.cfg.Symbol, err, r.removal("cursor/"))
 	}
 	return row, nil
 }
@@ -137,8 +138,8 @@ func (r *Runner) readRow(ctx context.Context, a *trade.SignalAdapter, prefix str
 		row, err = r.plain(ctx, row)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s%s %s: %w; or put a signal that is, or remove it: holdfast rm %s%s %s",
-			prefix, r.stores.strategy, r.cfg.Symbol, err, prefix, r.stores.strategy, r.cfg.Symbol)
+		return nil, fmt.Errorf("%s%s %s: %w; or put a signal that is, or remove it: %s",
+			prefix, r.stores.strategy, r.cfg.Symbol, err, r.removal(prefix))
 	}
 	return row, nil
 }
@@ -238,8 +239,13 @@ func pending(id string, e *rowEffect, has **trade.SignalRow) (*rowEffect, error)
 }
 
 func (r *Runner) conflict(prefix string, err error) error {
-	return fmt.Errorf("%s%s %s: %w: to keep what is there, remove the cursor: holdfast rm cursor/%s %s",
-		prefix, r.stores.strategy, r.cfg.Symbol, err, r.stores.strategy, r.cfg.Symbol)
+	return fmt.Errorf("%s%s %s: %w: to keep what is there, remove the cursor: %s",
+		prefix, r.stores.strategy, r.cfg.Symbol, err, r.removal("cursor/"))
+}
+
+// removal is the command that removes what the runner has stored under a prefix.
+func (r *Runner) removal(prefix string) string {
+	return shell.Command("rm", prefix+r.stores.strategy, r.cfg.Symbol)
 }
 
 // first returns the first of errs that is an error.

@@ -12,8 +12,8 @@ import (
 // truth, and tells what it did.
 func (r *Runner) settle(ctx context.Context, row *cursorRow) ([]string, error) {
 	if s := r.state; s.signal != nil && s.scheduled != nil {
-		return nil, fmt.Errorf("signal %q is open and signal %q is scheduled, and there can be one: remove the wrong one: holdfast rm signal/%[3]s %[4]s, or holdfast rm schedule/%[3]s %[4]s",
-			s.signal.ID, s.scheduled.ID, r.stores.strategy, r.cfg.Symbol)
+		return nil, fmt.Errorf("signal %q is open and signal %q is scheduled, and there can be one: remove the wrong one: %s, or %s",
+			s.signal.ID, s.scheduled.ID, r.removal("signal/"), r.removal("schedule/"))
 	}
 	notes, err := r.settleProfile(ctx, r.cfg.RiskName, r.state.signal)
 	if err == nil && row != nil && row.RiskName != r.cfg.RiskName {

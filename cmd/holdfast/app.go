@@ -110,11 +110,14 @@ func output(err error) error {
 
 // input opens the file that an argument names; "-" and no argument are stdin.
 // The size is that of a regular file, else 0.
-func (a *app) input(args []string) (r io.ReadCloser, name string, size int64, err error) {
+func (a *app) input(ctx context.Context, args []string) (r io.ReadCloser, name string, size int64, err error) {
 	if len(args) == 0 || args[0] == "-" {
 		return io.NopCloser(a.stdin), "stdin", 0, nil
 	}
-	f, err := os.Open(args[0])
+	f, err := open(ctx, args[0])
+	if errors.Is(err, errInterrupted) {
+		return nil, "", 0, advise(fmt.Errorf("%s: %w", quote(args[0]), err), "nothing was read of it, and nothing was changed: run it again")
+	}
 	if err != nil {
 		return nil, "", 0, advise(err, "name a file that can be read, or - for stdin")
 	}
@@ -130,4 +133,53 @@ func (a *app) input(args []string) (r io.ReadCloser, name string, size int64, er
 		size = info.Size()
 	}
 	return f, args[0], size, nil
+}
+
+var errInterrupted = errors.New("interrupted")
+
+// open opens a file in a goroutine of its own, so that a signal is heeded while
+// nobody has come to write to a pipe that has a name.
+func open(ctx context.Context, name string) (*os.File, error) {
+	type opened struct {
+		file *os.File
+		err  error
+	}
+	done := make(chan opened)
+	go func() {
+		f, err := os.Open(name)
+		select {
+		case done <- opened{f, err}:
+		case <-ctx.Done():
+			if err == nil {
+				f.Close()
+			}
+		}
+	}()
+	select {
+	case o := <-done:
+		return o.file, o.err
+	case <-ctx.Done():
+		return nil, errInterrupted
+	}
+}
+
+// readAll reads to the end in a goroutine of its own, so that a signal is heeded
+// while the input is silent; a Read that never returns keeps that until the
+// process ends.
+func readAll(ctx context.Context, r io.Reader) ([]byte, error) {
+	type read struct {
+		data []byte
+		err  error
+	}
+	done := make(chan read, 1)
+	go func() {
+		data, err := io.ReadAll(r)
+		done <- read{data, err}
+	}()
+	select {
+	case all := <-done:
+		return all.data, all.err
+	case <-ctx.Done():
+		return nil, errInterrupted
+	}
 }

@@ -58,6 +58,11 @@ func (d *desk) run(ctx context.Context, strategy live.Strategy) error {
 	if errors.Is(err, holdfast.ErrFenced) {
 		return d.first(err) // the state is another's now, and what it says of this run is not true
 	}
+	if d.output != nil {
+		// Of the last candle's events some may not have been printed. They stay noted
+		// as untold, as a kill leaves them, and are told when it is run again.
+		return d.first(err)
+	}
 	// What was told is noted as told, and the summary read, even if ctx ended.
 	ctx = context.WithoutCancel(ctx)
 	for _, symbol := range d.options.symbols {

@@ -63,7 +63,7 @@ func (a *app) statesToCompare(cmd *cobra.Command, c *rawValues, id string, at []
 	if _, err := c.Has(ctx, id); err != nil {
 		return old, new, err
 	}
-	states, err := newest(ctx, c, id, 2)
+	states, err := newest(ctx, c, id, 2-len(at))
 	switch {
 	case err != nil:
 		return old, new, err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/holdfast-go/holdfast"
 	"github.com/holdfast-go/holdfast/driver"
+	"github.com/holdfast-go/holdfast/internal/shell"
 )
 
 // The exit status.
@@ -126,7 +127,7 @@ func nextStep(err error) string {
 func notFoundStep(err error) string {
 	var e *holdfast.Error
 	if errors.As(err, &e) && e.Entity != "" {
-		return fmt.Sprintf("list what there is with: holdfast ls %s", quote(e.Entity))
+		return "list what there is with: " + shell.Command("ls", e.Entity)
 	}
 	return "list what there is with: holdfast ls"
 }
@@ -137,14 +138,14 @@ func notKeptStep(of *holdfast.Error) string {
 	case of == nil || of.ID == "":
 		return `"holdfast check" says how far back history reaches`
 	case of.Op == "undo":
-		return fmt.Sprintf("put what it was, or remove it with: holdfast rm %s %s", quote(of.Entity), quote(of.ID))
+		return "put what it was, or remove it with: " + shell.Command("rm", of.Entity, of.ID)
 	}
-	return fmt.Sprintf("list what is kept with: holdfast history %s %s", quote(of.Entity), quote(of.ID))
+	return "list what is kept with: " + shell.Command("history", of.Entity, of.ID)
 }
 
 // unsupportedStep says who can do what this backend cannot.
 func unsupportedStep(of *holdfast.Error) string {
-	if of != nil && (of.Op == "history" || of.Op == "undo") {
+	if of != nil && (of.Op == "history" || of.Op == "undo" || of.Op == "get") { // get: of a time
 		return "this store keeps no history; those of file: (with a journal) and mem: do"
 	}
 	return "this backend cannot do it; use another --store"

@@ -33,7 +33,7 @@ var failures = []struct {
 	{on("get", "e", "a", holdfast.ErrDamaged), exitDamaged,
 		`get e a: damaged: run "holdfast check", then put a good value or remove it`},
 	{on("get", "a b", "x", holdfast.ErrNotFound), exitFailed,
-		`get a b x: not found: list what there is with: holdfast ls "a b"`},
+		`get a b x: not found: list what there is with: holdfast ls 'a b'`},
 	{on("put", "e", "a", holdfast.ErrReadOnly), exitFailed,
 		"put e a: read-only: the store is opened for reading alone: leave out what asks for that in --store"},
 	{on("put", "e", "a", &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}), exitFailed,

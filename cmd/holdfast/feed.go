@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -22,11 +23,11 @@ type feeds struct {
 }
 
 // openFeeds opens the candles of each symbol.
-func (a *app) openFeeds(candles, symbols []string) (*feeds, error) {
+func (a *app) openFeeds(ctx context.Context, candles, symbols []string) (*feeds, error) {
 	f := &feeds{}
 	known := true
 	for i, from := range candles {
-		size, err := f.open(a, from, symbols[i])
+		size, err := f.open(ctx, a, from, symbols[i])
 		if err != nil {
 			f.close()
 			return nil, err
@@ -40,7 +41,7 @@ func (a *app) openFeeds(candles, symbols []string) (*feeds, error) {
 	return f, nil
 }
 
-func (f *feeds) open(a *app, from, symbol string) (size int64, err error) {
+func (f *feeds) open(ctx context.Context, a *app, from, symbol string) (size int64, err error) {
 	if rest, demo := strings.CutPrefix(from, "demo:"); demo || from == "demo" {
 		if !demo {
 			rest = ""
@@ -49,7 +50,7 @@ func (f *feeds) open(a *app, from, symbol string) (size int64, err error) {
 		f.feeds = append(f.feeds, candle.Feed{Symbol: symbol, Source: source})
 		return 0, err
 	}
-	in, name, size, err := a.input([]string{from})
+	in, name, size, err := a.input(ctx, []string{from})
 	if err != nil {
 		return 0, err
 	}

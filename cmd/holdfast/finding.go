@@ -1,11 +1,11 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/holdfast-go/holdfast"
 	"github.com/holdfast-go/holdfast/driver"
+	"github.com/holdfast-go/holdfast/internal/shell"
 )
 
 // findingLine tells a finding in one line: which value or file, what is wrong,
@@ -96,7 +96,7 @@ func wayOut(f holdfast.Finding) string {
 	switch {
 	case f.Entity == "":
 	case f.Problem == driver.ProblemMissing && f.Action == driver.ActionRestore:
-		return fmt.Sprintf("; to remove it for good: holdfast rm %s %s", quote(f.Entity), quote(f.ID))
+		return "; to remove it for good: " + shell.Command("rm", f.Entity, f.ID)
 	case f.Action == driver.ActionRefuse:
 		return ": correct or move the file, or choose another policy (invalid=quarantine)"
 	case f.Damage() && f.Action != driver.ActionRestore:

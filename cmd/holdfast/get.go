@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/holdfast-go/holdfast"
+	"github.com/holdfast-go/holdfast/internal/shell"
 )
 
 const getHelp = `Get prints one value, byte for byte as it was put; on a terminal a line end
@@ -68,7 +69,7 @@ func (a *app) getAt(cmd *cobra.Command, c *rawValues, id, at string) error {
 	}
 	if s.State == stateRemoved {
 		err := fmt.Errorf("get %s %s: %w at that time: %s", quote(c.Entity()), quote(id), holdfast.ErrNotFound, s.label())
-		return advise(err, fmt.Sprintf("see when there was a value with: holdfast history %s %s", quote(c.Entity()), quote(id)))
+		return advise(err, "see when there was a value with: "+shell.Command("history", c.Entity(), id))
 	}
 	return a.printState(s)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -60,6 +61,10 @@ func (a *app) history(ctx context.Context, s *holdfast.Store, entity, id string,
 	}
 	n := 0
 	for v, err := range c.History(ctx, id) {
+		if err != nil && n > 0 {
+			// What is newer than a damaged stretch has been read, and is told.
+			return cmp.Or(end(), err)
+		}
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -174,4 +175,58 @@ func TestHistoryOfADamagedValue(t *testing.T) {
 	invoke(t, "", store, "diff", "e", "a", "1").fails(t, exitDamaged, "damaged")
 	invoke(t, "", store, "undo", "e", "a").fails(t, exitDamaged, "undo e a: damaged")
 	invoke(t, "", store, "diff", "e", "a", "1", "2").ok(t)
+}
+
+// A damaged stretch hides what is older than it and no more.
+func TestDamagedStretchOfHistory(t *testing.T) {
+	store, s := newShelf(t)
+	for _, v := range []string{"1", "2", "3"} {
+		put(t, store, "e", "a", v)
+		time.Sleep(3 * time.Millisecond)
+	}
+	states := historyOf(t, store)
+	whole := invoke(t, "", store, "history", "e", "a").ok(t)
+	s.intact = 2
+
+	today := time.Now().UTC().Format(time.DateOnly)
+	for at, want := range map[string]string{states[0].at(): "3", states[1].at(): "2", "1ms": "3", today: "3", "0": "3", "2": "2"} {
+		if got := invoke(t, "", store, "get", "e", "a", "--at", at).ok(t); got != want {
+			t.Errorf("at %s: got %q, want %q", at, got, want)
+		}
+	}
+	invoke(t, "", store, "diff", "e", "a", states[1].at()).ok(t)
+	invoke(t, "", store, "diff", "e", "a", states[1].at(), "1ms").ok(t)
+	invoke(t, "", store, "diff", "e", "a").ok(t)
+	for _, at := range []string{states[2].at(), "1h", "1", "nonsense"} {
+		invoke(t, "", store, "get", "e", "a", "--at", at).fails(t, exitDamaged, "e a: damaged: journal/1", "by the test")
+	}
+
+	r := invoke(t, "", store, "history", "e", "a")
+	r.fails(t, exitDamaged, "history e a: damaged: journal/1", "newer states are told before it")
+	if want := strings.Join(strings.SplitAfter(whole, "\n")[:3], ""); r.out != want {
+		t.Errorf("got\n%swant\n%s", r.out, want)
+	}
+	r = invoke(t, "", store, "--json", "history", "e", "a")
+	r.fails(t, exitDamaged, "journal/1")
+	if n := strings.Count(r.out, "\n"); n != 2 {
+		t.Errorf("--json: got\n%s", r.out)
+	}
+	s.intact = 1 // which is enough for the present state, and for what it was at a time since
+	invoke(t, "", store, "diff", "e", "a", "1ms").ok(t)
+	invoke(t, "", store, "diff", "e", "a").fails(t, exitDamaged, "journal/1")
+}
+
+// A script that repeats what failed would bring back what it has undone.
+func TestUndoThatCannotBePrinted(t *testing.T) {
+	for _, format := range []string{"--json=false", "--json"} {
+		store, _ := newStore(t)
+		put(t, store, "e", "a b", "1")
+		put(t, store, "e", "a b", "2")
+		var errs bytes.Buffer
+		code := run([]string{store, format, "undo", "e", "a b"}, strings.NewReader(""), &choosy{}, &errs)
+		result{code, "", errs.String()}.fails(t, exitFailed, `undo e "a b": undone, but not told: output: no room`, "do not undo again", "where stdout leads")
+		if got := invoke(t, "", store, "get", "e", "a b").ok(t); got != "1" {
+			t.Errorf("%s: got %q", format, got)
+		}
+	}
 }

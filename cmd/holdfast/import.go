@@ -50,7 +50,7 @@ func newImport(a *app) *cobra.Command {
 			if o.writers < 1 || o.writers > maxWriters {
 				return misused(cmd, fmt.Errorf("--writers %d: it takes a number from 1 to %d", o.writers, maxWriters))
 			}
-			in, name, size, err := a.input(args)
+			in, name, size, err := a.input(cmd.Context(), args)
 			if err != nil {
 				return fmt.Errorf("import: %w", err)
 			}

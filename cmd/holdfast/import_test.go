@@ -81,6 +81,32 @@ var badLines = map[string]struct{ line, word string }{
 	"empty id":         {`{"entity":"e","id":"","data":1}`, "id is empty"},
 }
 
+// What can be put can be exported and imported, however deep it is.
+func TestImportOfTheDeepestValue(t *testing.T) {
+	from, _ := newStore(t)
+	to, _ := newStore(t)
+	nested := func(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
+	const deepest = 10_000
+	put(t, from, "e", "a", nested(deepest))
+	invoke(t, nested(deepest+1), from, "put", "e", "a").fails(t, exitFailed, "invalid JSON")
+	lines := invoke(t, "", from, "export").ok(t)
+	invoke(t, lines, to, "import", "--ack").ok(t)
+	invoke(t, fmt.Sprintf(`{"data": %s , "id":"b","entity":"e"}`, nested(deepest)), to, "import", "--ack").ok(t)
+	if got := invoke(t, "", to, "get", "e", "b").ok(t); got != nested(deepest) {
+		t.Errorf("got %d bytes", len(got))
+	}
+	for _, line := range []string{
+		fmt.Sprintf(`{"entity":"e","id":"c","data":%s}`, nested(deepest+1)),
+		fmt.Sprintf(`{"entity":"e","id":"c","data":%s,}`, nested(deepest)),
+		fmt.Sprintf(`{"entity":"e","id":"c","data":%s} x`, nested(deepest)),
+		fmt.Sprintf(`{"entity":"e","id":"c","data":%s]`, nested(deepest)),
+		fmt.Sprintf(`{"entity":"e","id":"c","data":%[1]s,"data":%[1]s}`, nested(deepest)),
+		fmt.Sprintf(`["data",%s]`, nested(deepest)),
+	} {
+		invoke(t, line, to, "import").fails(t, exitFailed, "line 1: it is not ")
+	}
+}
+
 // A bad line names itself, and all before it is stored and acknowledged.
 func TestImportStopsAtABadLine(t *testing.T) {
 	for name, c := range badLines {

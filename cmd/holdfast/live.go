@@ -35,9 +35,9 @@ file: is refused, since its lock admits one process anyway; so is a MongoDB
 without transactions, which cannot fence.
 
 A line is printed for each trade when it is closed, after it is stored; the
-last one may be printed again after a crash. With --json each event is an
-object on a line, whose "kind" is waiting, restored, scheduled, opened, closed,
-cancelled, rejected or, at the end, summary.
+last one may be printed again after a crash, or where the output failed. With
+--json each event is an object on a line, whose "kind" is waiting, restored,
+scheduled, opened, closed, cancelled, rejected or, at the end, summary.
 
 A candle that is not newer than the last one handled is skipped. The rows of a
 file must be in the order of time; a pipe may send candles once more.
@@ -133,11 +133,13 @@ func (o *liveOptions) check() (live.Strategy, error) {
 }
 
 func (a *app) live(cmd *cobra.Command, o liveOptions, strategy live.Strategy) error {
-	feeds, err := a.openFeeds(o.candles, o.symbols)
-	if errors.Is(err, errDemo) {
+	feeds, err := a.openFeeds(cmd.Context(), o.candles, o.symbols)
+	switch {
+	case errors.Is(err, errDemo):
 		return misused(cmd, fmt.Errorf("--candles: %w", err))
-	}
-	if err != nil {
+	case errors.Is(err, errInterrupted):
+		return nil // it was told to end, and has begun nothing
+	case err != nil:
 		return fmt.Errorf("live: --candles: %w", err)
 	}
 	defer feeds.close()

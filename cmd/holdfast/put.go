@@ -33,7 +33,7 @@ func newPut(a *app) *cobra.Command {
 		ValidArgsFunction: a.completions(true, true),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			key := driver.Key{Entity: args[0], ID: args[1]}
-			data, err := a.putData(key, args[2:])
+			data, err := a.putData(cmd.Context(), key, args[2:])
 			if err != nil {
 				return fmt.Errorf("put %s %s: %w", quote(key.Entity), quote(key.ID), err)
 			}
@@ -50,16 +50,16 @@ func newPut(a *app) *cobra.Command {
 
 // putData reads and judges all that can be judged before the store is opened:
 // it is then not held while a pipe is slow, and bad input leaves no trace.
-func (a *app) putData(key driver.Key, args []string) ([]byte, error) {
+func (a *app) putData(ctx context.Context, key driver.Key, args []string) ([]byte, error) {
 	if err := driver.ValidateKey(key); err != nil {
 		return nil, err
 	}
-	in, name, _, err := a.input(args)
+	in, name, _, err := a.input(ctx, args)
 	if err != nil {
 		return nil, err
 	}
 	defer in.Close()
-	data, err := io.ReadAll(io.LimitReader(in, driver.MaxData+1))
+	data, err := readAll(ctx, io.LimitReader(in, driver.MaxData+1))
 	if err != nil {
 		return nil, advise(fmt.Errorf("%s: %w", name, err), "nothing was changed")
 	}

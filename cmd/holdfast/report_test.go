@@ -26,7 +26,7 @@ var journalProblems = map[string]struct {
 		quotedID + "edited by hand\n", "would be taken over\n", "", false},
 	"missing": {found(driver.ProblemMissing, driver.ActionRestore, ""),
 		quotedID + "missing, though it was never removed\n",
-		`would be put back as it was acknowledged last; to remove it for good: holdfast rm signal/a "BTC USDT"` + "\n", "", false},
+		`would be put back as it was acknowledged last; to remove it for good: holdfast rm signal/a 'BTC USDT'` + "\n", "", false},
 	"checksum": {found(driver.ProblemChecksum, driver.ActionRestore, "/q/1"),
 		quotedID + "not what was written, though nobody has edited it\n",
 		"would be put back as it was acknowledged last; the damaged bytes are in /q/1\n",
@@ -68,7 +68,7 @@ func TestRecoveryIsTold(t *testing.T) {
 	r := invoke(t, "1", store, "put", "e", "a")
 	want := `holdfast: recovery: signal/a "BTC USDT": edited by hand: taken over` + "\n" +
 		`holdfast: recovery: signal/a "BTC USDT": missing, though it was never removed: put back as it was acknowledged last; ` +
-		`to remove it for good: holdfast rm signal/a "BTC USDT"` + "\n"
+		`to remove it for good: holdfast rm signal/a 'BTC USDT'` + "\n"
 	if r.code != exitOK || r.err != want {
 		t.Errorf("got %+v, want\n%s", r, want)
 	}

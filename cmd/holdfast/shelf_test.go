@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"net/url"
 	"strings"
 	"sync"
@@ -21,6 +22,7 @@ type shelf struct {
 	bare    bool // no history
 	shared  bool // several processes may use it
 	damaged bool // every value
+	intact  int  // states before a damaged stretch of history, 0: there is none
 }
 
 func (s *shelf) Close() error          { return nil }
@@ -43,6 +45,22 @@ func (s *shelf) Apply(ctx context.Context, conds []driver.Cond, ops []driver.Op)
 		return &driver.DamagedError{Path: conds[0].Key.String(), Reason: "by the test"}
 	}
 	return s.Store.Apply(ctx, conds, ops)
+}
+
+// History breaks off where the test says.
+func (s *shelf) History(ctx context.Context, k driver.Key) iter.Seq2[driver.Version, error] {
+	return func(yield func(driver.Version, error) bool) {
+		n := 0
+		for v, err := range s.Store.History(ctx, k) {
+			if s.intact > 0 && n == s.intact {
+				yield(driver.Version{}, &driver.DamagedError{Path: "journal/1", Reason: "by the test", Way: "newer states are told before it"})
+				return
+			}
+			if n++; !yield(v, err) {
+				return
+			}
+		}
+	}
 }
 
 // Check tells of the same findings, as what opening would do.

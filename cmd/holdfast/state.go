@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -47,20 +49,46 @@ func stateOf(entity string, v rawVersion) state {
 // is wrong if text is neither.
 func (a *app) findState(cmd *cobra.Command, c *rawValues, id, text string) (state, error) {
 	ctx := cmd.Context()
-	// Revisions first: they mean one state, whatever else they look like.
+	t, noTime := parseMoment(text, a.now())
+	// Of what can be nothing but a time no revision is looked for, which would read
+	// the whole history, damaged stretches that do not matter included.
+	if noTime == nil && !isNumber(text) {
+		return stateAt(ctx, c, id, t)
+	}
+	s, found, err := stateOfRevision(ctx, c, id, text)
+	switch {
+	case found:
+		return s, nil
+	case noTime == nil:
+		if s, failed := stateAt(ctx, c, id, t); failed == nil || err == nil {
+			return s, failed
+		}
+	case err == nil:
+		err = misused(cmd, fmt.Errorf("%s: no revision in the history of %s %s, and no time: %w",
+			quote(text), quote(c.Entity()), quote(id), noTime))
+	}
+	return state{}, err
+}
+
+// isNumber tells whether text is digits alone, as the revisions of some
+// backends are. As a duration, 0 is that too.
+func isNumber(text string) bool { return strings.Trim(text, "0123456789") == "" }
+
+// stateOfRevision looks for a revision. It does not read on behind it.
+func stateOfRevision(ctx context.Context, c *rawValues, id, rev string) (s state, found bool, err error) {
 	for v, err := range c.History(ctx, id) {
 		if err != nil {
-			return state{}, err
+			return state{}, false, err
 		}
-		if v.Rev == text && !v.Deleted {
-			return stateOf(c.Entity(), v), nil
+		if v.Rev == rev && !v.Deleted {
+			return stateOf(c.Entity(), v), true, nil
 		}
 	}
-	t, err := parseMoment(text, a.now())
-	if err != nil {
-		return state{}, misused(cmd, fmt.Errorf("%s: no revision in the history of %s %s, and no time: %w",
-			quote(text), quote(c.Entity()), quote(id), err))
-	}
+	return state{}, false, nil
+}
+
+// stateAt finds what a value was at a time.
+func stateAt(ctx context.Context, c *rawValues, id string, t time.Time) (state, error) {
 	e, err := c.At(ctx, id, t)
 	if errors.Is(err, holdfast.ErrNotFound) {
 		return stateOf(c.Entity(), rawVersion{Entry: e, Deleted: true}), nil

@@ -41,10 +41,20 @@ func newUndo(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.printUndone(stateOf(args[0], v))
+				return undone(args[0], args[1], a.printUndone(stateOf(args[0], v)))
 			})
 		},
 	}
+}
+
+// undone says of an error of printing that the change is undone nevertheless:
+// whoever repeats what failed would do the change again.
+func undone(entity, id string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return advise(fmt.Errorf("undo %s %s: undone, but not told: %w", quote(entity), quote(id), err),
+		"do not undo again, which would bring the change back; see where stdout leads")
 }
 
 func (a *app) printUndone(s state) error {
