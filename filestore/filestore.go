@@ -88,9 +88,9 @@ type Options struct {
 	HistoryAge  time.Duration // older states may go; default 30 days, negative: no limit
 
 	// Cache is how many bytes of values to hold in memory beside those that are
-	// not yet in their files; default 64 MiB, negative: no limit. Small values that the opening has
-	// read lie many together: until all of such a piece are given up or
-	// overwritten it stays, which may be as much again.
+	// not yet in their files; default 64 MiB, negative: no limit. Small values that
+	// the opening has read lie many together: until all of such a piece are given
+	// up or overwritten it stays, which may be as much again.
 	Cache   int64
 	Verify  bool // read every file when opening, not only those that look as if somebody had touched them
 	Salvage bool // open though acknowledged changes are lost and nobody can tell of which values

@@ -450,13 +450,14 @@ func (j *journaled) finish() error {
 }
 
 // unsealed says what it means that the last words of a snapshot could not be written
-// when all files are current: a full disk, say, costs the next opening some time,
-// and nothing else.
+// when all files are current: a full disk costs the next opening some time, and
+// nothing else. Any other error is one.
 func (j *journaled) unsealed(err error) error {
-	if isFlush(err) {
-		return j.s.failed(err)
+	if isNoSpace(err) && !isFlush(err) {
+		j.s.log.Warn("no room to say that all files are current: the next opening takes longer", "error", err)
+		return nil
 	}
-	return nil
+	return j.s.failed(err)
 }
 
 // abandon ends the use of the journal without another checkpoint.

@@ -308,18 +308,22 @@ func TestTemporaryFilesOfLongNames(t *testing.T) {
 }
 
 // Close says that all files are current, though a full disk has no room for the
-// snapshot's last words.
+// snapshot's last words. A disk that fails is told.
 func TestCloseOnAFullDisk(t *testing.T) {
 	t.Parallel()
-	dir := ramDir(t)
-	fsys := faultfs.New(osFS(t, dir))
-	s := still(t, dir, &filestore.Options{FS: fsys})
-	put(t, s, btc, `1`)
-	flush(t, s)
-	fsys.Add(faultfs.Rule{Op: faultfs.OpWriteAt, Path: ".holdfast/snapshot/*", Err: syscall.ENOSPC, Sticky: true})
-	closeStore(t, s)
-	wantFile(t, dir, btc, `1`)
-	wantClean(t, dir, map[driver.Key]string{btc: `1`})
+	for cause, want := range map[error]error{syscall.ENOSPC: nil, syscall.EIO: syscall.EIO} {
+		dir := ramDir(t)
+		fsys := faultfs.New(osFS(t, dir))
+		s := still(t, dir, &filestore.Options{FS: fsys})
+		put(t, s, btc, `1`)
+		flush(t, s)
+		fsys.Add(faultfs.Rule{Op: faultfs.OpWriteAt, Path: ".holdfast/snapshot/*", Err: cause, Sticky: true})
+		if err := s.Close(); !errors.Is(err, want) {
+			t.Errorf("%v: Close: %v, want %v", cause, err, want)
+		}
+		wantFile(t, dir, btc, `1`)
+		wantClean(t, dir, map[driver.Key]string{btc: `1`})
+	}
 }
 
 // History may be read while segments come and go.

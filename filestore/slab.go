@@ -17,7 +17,7 @@ type slab struct {
 	ids     strings.Builder
 	data    []byte   // the rest of a piece
 	ready   [][]byte // pieces for data that were allocated before
-	ballast []byte
+	ballast []byte   // see reserve
 }
 
 const (
@@ -27,32 +27,12 @@ const (
 	slabShare   = 2 << 10 // the largest value that shares a piece with others
 )
 
-func (s *slab) entry() *entry {
-	if len(s.entries) == 0 {
-		s.entries = make([]entry, slabEntries)
-		for i := range s.entries {
-			s.entries[i].hash = 0 // see versions
-		}
-	}
-	return nextOf(&s.entries)
-}
+func (s *slab) entry() *entry { return nextOf(&s.entries, func(e *entry) { e.hash = 0 }) }
 
 // base returns a version for what an entry's base is: one without data.
-func (s *slab) base() *version { return nextOf(versions(&s.bases)) }
+func (s *slab) base() *version { return nextOf(&s.bases, touch) }
 
-// versions returns piece, a new one if nothing is left of it. Memory that the
-// system has just given is written to before anything reads it, be it the garbage
-// collector: of a page that is read first the system makes a second one when it
-// is written, and interrupts all processors for it.
-func versions(piece *[]version) *[]version {
-	if len(*piece) == 0 {
-		*piece = make([]version, slabEntries)
-		for i := range *piece {
-			(*piece)[i].seq = 0
-		}
-	}
-	return piece
-}
+func touch(v *version) { v.seq = 0 }
 
 // full returns base with a copy of data. It shares no piece with bases, which stay
 // for as long as their entries do, and a large value shares none at all.
@@ -61,7 +41,7 @@ func (s *slab) full(base *version, data []byte) *version {
 	if len(data) > slabShare {
 		v = &version{}
 	} else {
-		v = nextOf(versions(&s.fulls))
+		v = nextOf(&s.fulls, touch)
 	}
 	*v = *base
 	v.data = s.bytes(data)
@@ -82,8 +62,17 @@ func (s *slab) bytes(b []byte) []byte {
 	return copied
 }
 
-// nextOf gives away one of a piece.
-func nextOf[T any](piece *[]T) *T {
+// nextOf gives away one of a piece, of a new one if there is none left. Memory that
+// the system has just given is written to, by touch, before anything reads it, be it
+// the garbage collector: of a page that is read first the system makes a second one
+// when it is written, and interrupts all processors for it.
+func nextOf[T any](piece *[]T, touch func(*T)) *T {
+	if len(*piece) == 0 {
+		*piece = make([]T, slabEntries)
+		for i := range *piece {
+			touch(&(*piece)[i])
+		}
+	}
 	x := &(*piece)[0]
 	*piece = (*piece)[1:]
 	return x

@@ -84,7 +84,7 @@ func (t *table) grow() *slots {
 	next := make(slots, max(minSlots, 1<<bits.Len(uint(t.live*4-1))))
 	const page = 4096 / 8
 	for i := 0; i < len(next); i += page {
-		next[i].Store(nil) // written first, and read then: see versions
+		next[i].Store(nil) // written first, and read then: see nextOf
 	}
 	if all := t.slots.Load(); all != nil {
 		for i := range *all {
